@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""PyTorch's side of the benchmarks: training loops as its users write them, driven line by line.
+
+    peer.py CASE [--mode eager|compile|bf16] [--threads 2] [--data FOLDER] [--workers N]
+
+Cases
+    dcgan-64-f32    DCGAN as in PyTorch's own example: 64x64x3, latent 100, widths 64, batch 64
+    dcgan-64-bf16   the same, made to be run with --mode bf16 (its default) beside --mode eager
+    dcgan-32-f32    one stage fewer: 32x32x1, batch 128
+    loader          torchvision's ImageFolder over 2,000 PNGs of 64x64 in --data (made there if missing), batch 64
+
+Modes: `eager` is PyTorch as it comes, `compile` wraps both networks in torch.compile, `bf16` runs the
+forward passes under autocast.
+
+It reads commands from standard input and answers each with one line of JSON:
+    hello    {"name": ..., "version": ..., "threads": ...}
+    run K    K iterations: {"seconds": [K numbers], "peak_mb": ...}
+    quit
+
+Whoever asks warms up first: the first iterations allocate, and with `compile` they compile.
+Workers of a loader run ahead, so that one batch costs nothing and the next twice its time: there, all
+K numbers are the mean, and what was loaded ahead while nobody asked is drawn before the clock starts.
+The reals are the same few random batches in memory, over and over, so that nothing but training is timed.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+if sys.platform == "linux":
+    # A CUDA build of PyTorch starts without CUDA's libraries if their functions are bound when called.
+    sys.setdlopenflags(os.RTLD_LAZY)
+
+import torch
+from torch import nn
+
+LATENT = 100
+PHOTOS = 2000
+
+
+def generator(channels: int, widths: list[int]) -> nn.Sequential:
+    """Latent [N, 100, 1, 1] to images [N, channels, S, S]; S doubles from 4 with every width."""
+    layers = [nn.ConvTranspose2d(LATENT, widths[0], 4, 1, 0, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(True)]
+    for before, after in zip(widths, widths[1:]):
+        layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True)]
+    return nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False), nn.Tanh())
+
+
+def discriminator(channels: int, widths: list[int]) -> nn.Sequential:
+    """Images to the probability [N] that each is real."""
+    layers = [nn.Conv2d(channels, widths[0], 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
+    for before, after in zip(widths, widths[1:]):
+        layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2, True)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False), nn.Sigmoid(), nn.Flatten(0))
+
+
+def initialise(module: nn.Module) -> None:
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+class Dcgan:
+    """One DCGAN and what its users do in an iteration, the printed line included."""
+
+    def __init__(self, size: int, channels: int, batch: int, mode: str):
+        widths = [64 * 2**stage for stage in range(size.bit_length() - 3)]
+        self.netG = generator(channels, widths[::-1]).apply(initialise)
+        self.netD = discriminator(channels, widths).apply(initialise)
+        self.optimizerG = torch.optim.Adam(self.netG.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.optimizerD = torch.optim.Adam(self.netD.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.criterion = nn.BCELoss()
+        self.batch = batch
+        self.reals = [torch.rand(batch, channels, size, size) * 2 - 1 for _ in range(8)]
+        self.iterations = 0
+        self.sink = open(os.devnull, "w")
+        self.autocast = contextlib.nullcontext
+        if mode == "bf16":
+            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+        if mode == "compile":
+            self.netG, self.netD = torch.compile(self.netG), torch.compile(self.netD)
+
+    def iteration(self) -> None:
+        real = self.reals[self.iterations % len(self.reals)]
+        self.iterations += 1
+
+        # The discriminator: reals, then fakes, a backward pass each.
+        self.netD.zero_grad()
+        label = torch.full((self.batch,), 1.0)
+        with self.autocast():
+            output = self.netD(real)
+            errD_real = self.criterion(output, label)
+        errD_real.backward()
+        D_x = output.mean().item()
+
+        noise = torch.randn(self.batch, LATENT, 1, 1)
+        label.fill_(0.0)
+        with self.autocast():
+            fake = self.netG(noise)
+            output = self.netD(fake.detach())
+            errD_fake = self.criterion(output, label)
+        errD_fake.backward()
+        D_G_z1 = output.mean().item()
+        errD = errD_real + errD_fake
+        self.optimizerD.step()
+
+        # The generator, which wants its fakes to be called real.
+        self.netG.zero_grad()
+        label.fill_(1.0)
+        with self.autocast():
+            output = self.netD(fake)
+            errG = self.criterion(output, label)
+        errG.backward()
+        D_G_z2 = output.mean().item()
+        self.optimizerG.step()
+
+        print(
+            f"[{self.iterations}] Loss_D: {errD.item():.4f} Loss_G: {errG.item():.4f} "
+            f"D(x): {D_x:.4f} D(G(z)): {D_G_z1:.4f} / {D_G_z2:.4f}",
+            file=self.sink,
+        )
+
+
+class Loader:
+    """Batches of a folder of pictures, epoch after epoch."""
+
+    def __init__(self, folder: Path, workers: int):
+        from torchvision import datasets, transforms
+
+        make_photos(folder)
+        half = (0.5, 0.5, 0.5)
+        steps = [
+            transforms.Resize(64),
+            transforms.CenterCrop(64),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(half, half),
+        ]
+        dataset = datasets.ImageFolder(str(folder), transform=transforms.Compose(steps))
+        self.loader = torch.utils.data.DataLoader(
+            dataset, batch_size=64, shuffle=True, num_workers=workers, drop_last=True
+        )
+        self.batches = iter(self.loader)
+        self.ahead = workers * (self.loader.prefetch_factor or 0)
+
+    def iteration(self) -> None:
+        images = next(self.batches, None)
+        if images is None:
+            self.batches = iter(self.loader)
+            images = next(self.batches)
+        if images[0].shape != (64, 3, 64, 64):
+            sys.exit(f"peer.py: the loader gave a batch of shape {tuple(images[0].shape)}")
+
+
+def make_photos(folder: Path) -> None:
+    """Fills FOLDER/photos with pictures that compress like photographs: soft shapes, texture, some noise."""
+    import numpy
+    from PIL import Image
+
+    target = folder / "photos"
+    target.mkdir(parents=True, exist_ok=True)
+    if len(list(target.glob("*.png"))) >= PHOTOS:
+        return
+    random = numpy.random.default_rng(0)
+    for index in range(PHOTOS):
+        photo = numpy.zeros((64, 64, 3))
+        for side, weight in ((2, 90.0), (4, 60.0), (8, 35.0), (16, 18.0), (32, 9.0)):
+            octave = (random.random((side, side, 3)) * 255).astype("uint8")
+            smooth = Image.fromarray(octave).resize((64, 64), Image.Resampling.BICUBIC)
+            photo += (numpy.asarray(smooth, dtype="float64") / 255 - 0.5) * weight * 2
+        photo += 128 + random.normal(0.0, 3.0, photo.shape)
+        aside = target / f"{index:05}.tmp"
+        Image.fromarray(photo.clip(0, 255).astype("uint8")).save(aside, format="PNG")
+        aside.replace(target / f"{index:05}.png")
+
+
+def peak_mb() -> float:
+    """The most memory this process has held, its workers apart, in MB of 2**20 bytes."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", choices=["dcgan-64-f32", "dcgan-64-bf16", "dcgan-32-f32", "loader"])
+    parser.add_argument("--mode", choices=["eager", "compile", "bf16"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--data", type=Path, help="folder of pictures for the case `loader`")
+    parser.add_argument("--workers", type=int, default=2, help="processes that load, for the case `loader`")
+    options = parser.parse_args()
+    mode = options.mode or ("bf16" if options.case.endswith("-bf16") else "eager")
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(1)
+    if options.case == "loader":
+        if options.data is None:
+            parser.error("the case `loader` needs --data FOLDER")
+        work = Loader(options.data, options.workers)
+    elif options.case == "dcgan-32-f32":
+        work = Dcgan(size=32, channels=1, batch=128, mode=mode)
+    else:
+        work = Dcgan(size=64, channels=3, batch=64, mode=mode)
+
+    for line in sys.stdin:
+        match line.split():
+            case ["hello"]:
+                answer = {"name": f"pytorch {mode}", "version": torch.__version__, "threads": torch.get_num_threads()}
+            case ["run", count] if count.isdigit():
+                for _ in range(getattr(work, "ahead", 0)):
+                    work.iteration()
+                ends = [time.perf_counter()]
+                for _ in range(int(count)):
+                    work.iteration()
+                    ends.append(time.perf_counter())
+                seconds = [end - start for start, end in zip(ends, ends[1:])]
+                if isinstance(work, Loader):
+                    seconds = [(ends[-1] - ends[0]) / len(seconds)] * len(seconds)
+                answer = {"seconds": seconds, "peak_mb": peak_mb()}
+            case ["quit"]:
+                break
+            case _:
+                sys.exit(f"peer.py: expected `hello`, `run K` or `quit`, got {line.strip()!r}")
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

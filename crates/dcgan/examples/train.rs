@@ -1,0 +1,40 @@
+//! Trains a DCGAN with this crate alone: `cargo run --release -p dcgan --example train -- FOLDER/OF/IMAGES`.
+//!
+//! Images are read by the small decoder that tch carries; the `gan-data` crate reads anything.
+
+use dcgan::{Config, Dcgan};
+use gan_core::data::InMemory;
+use gan_core::device::DevicePolicy;
+use gan_core::tensor::{grid, range};
+use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
+use gan_core::variant::{Generate, GenerateOptions};
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::args().nth(1).ok_or("name a folder of images")?;
+    let policy = DevicePolicy::resolve("auto", "auto", 0)?;
+    policy.apply();
+
+    let config = Config { batch: 16, ..Config::preset("dcgan-64")? };
+    let images = tch::vision::image::load_dir(folder, config.size, config.size)?;
+    let mut data = InMemory::new(images, None, config.batch, 1, policy.device)?;
+    let mut gan = Dcgan::new(config, &policy, 1)?;
+
+    let train = TrainConfig { images: 20_000, ..TrainConfig::default() };
+    let run = RunDir::create(Path::new("runs/example"), "variant = \"dcgan\"\n")?;
+    let mut trainer = Trainer::new(train, policy, run, Identity::of(&gan, serde_json::Value::Null))?;
+    loop {
+        let tick = trainer.advance(&mut gan, &mut data)?;
+        if let Some(report) = tick.report {
+            println!("{} images, {:.0} images/s", report.images, report.images_per_second);
+        }
+        if tick.finished {
+            break;
+        }
+    }
+    trainer.finish()?;
+
+    let z = gan_core::random::Streams::new(1, 0, 0, policy.device).normal("latent", &[64, 100])?;
+    let samples = gan.generate(&z, None, &GenerateOptions::default())?;
+    Ok(grid::save_png(&grid::grid(&range::to_bytes(&samples)?, 8, 2)?, Path::new("runs/example/samples.png"))?)
+}

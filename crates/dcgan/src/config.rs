@@ -1,0 +1,142 @@
+//! What a DCGAN is made of, as plain data.
+
+use gan_core::ema::EmaConfig;
+use gan_core::error::{Error, Result};
+use gan_core::loss::AdversarialLoss;
+use gan_core::optim::AdamConfig;
+use serde::{Deserialize, Serialize};
+
+/// Sizes and training settings of a DCGAN.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Height and width of images in pixels: a power of two from 16 to 256.
+    pub size: i64,
+    /// Channels of images, 1 to 4.
+    pub channels: i64,
+    /// Length of the latent vector.
+    pub latent: i64,
+    /// Channels of the generator's last hidden layer; each layer before has twice as many.
+    pub generator_width: i64,
+    /// Channels of the discriminator's first layer; each layer after has twice as many.
+    pub discriminator_width: i64,
+    /// Images in a step.
+    pub batch: i64,
+    /// What the two players minimise.
+    pub loss: AdversarialLoss,
+    /// How the generator moves.
+    pub generator_optimizer: AdamConfig,
+    /// How the discriminator moves.
+    pub discriminator_optimizer: AdamConfig,
+    /// The generator's moving average; off by default, as in the paper.
+    pub ema: EmaConfig,
+}
+
+impl Default for Config {
+    /// The paper's network at 64 pixels, as in PyTorch's example: 3 channels, widths 64, batch 64.
+    fn default() -> Self {
+        Self {
+            size: 64,
+            channels: 3,
+            latent: 100,
+            generator_width: 64,
+            discriminator_width: 64,
+            batch: 64,
+            loss: AdversarialLoss::NonSaturating,
+            generator_optimizer: AdamConfig::new(2e-4, 0.5),
+            discriminator_optimizer: AdamConfig::new(2e-4, 0.5),
+            ema: EmaConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The presets' names, each with what it is.
+    pub const PRESETS: &'static [(&'static str, &'static str)] = &[
+        ("fashion-mnist-32", "32x32 grey, batch 128, averaged generator: good pictures in minutes on a CPU"),
+        ("dcgan-64", "64x64 colour, batch 64: the network of PyTorch's examples/dcgan"),
+        ("celeba-64", "64x64 colour, batch 128 as in the paper's section 4, averaged generator: faces"),
+    ];
+
+    /// A preset by name.
+    ///
+    /// # Errors
+    /// A name that is none of [`Config::PRESETS`].
+    pub fn preset(name: &str) -> Result<Self> {
+        let ema = |half_life_images| EmaConfig { half_life_images, ..EmaConfig::default() };
+        match name {
+            "fashion-mnist-32" => {
+                Ok(Self { size: 32, channels: 1, batch: 128, ema: ema(10_000.0), ..Self::default() })
+            }
+            "dcgan-64" => Ok(Self::default()),
+            "celeba-64" => Ok(Self { batch: 128, ema: ema(20_000.0), ..Self::default() }),
+            _ => {
+                let names: Vec<&str> = Self::PRESETS.iter().map(|(name, _)| *name).collect();
+                Err(Error::config("preset", format!("`{name}` is none of {}", names.join(", "))))
+            }
+        }
+    }
+
+    /// # Errors
+    /// The first setting that cannot work, with what would.
+    pub fn validate(&self) -> Result<()> {
+        if !(16..=256).contains(&self.size) || self.size.count_ones() != 1 {
+            let why = format!("{} is not supported; choose 16, 32, 64, 128 or 256", self.size);
+            return Err(Error::config("dcgan.size", why));
+        }
+        if !(1..=4).contains(&self.channels) {
+            let why = format!("{} is not supported; choose 1 (grey) to 4 (colour and alpha)", self.channels);
+            return Err(Error::config("dcgan.channels", why));
+        }
+        let widths = [
+            ("dcgan.latent", self.latent),
+            ("dcgan.generator_width", self.generator_width),
+            ("dcgan.discriminator_width", self.discriminator_width),
+        ];
+        if let Some((field, value)) = widths.into_iter().find(|(_, value)| !(1..=4096).contains(value)) {
+            return Err(Error::config(field, format!("{value} is not between 1 and 4096")));
+        }
+        if self.batch < 2 {
+            return Err(Error::config("dcgan.batch", "must be at least 2: batch normalisation compares images"));
+        }
+        if !(self.ema.half_life_images >= 0.0 && self.ema.ramp_up >= 0.0) {
+            return Err(Error::config("dcgan.ema", "numbers must not be negative"));
+        }
+        self.generator_optimizer.validate("dcgan.generator_optimizer")?;
+        self.discriminator_optimizer.validate("dcgan.discriminator_optimizer")
+    }
+
+    /// Doublings from 4 pixels to `size`.
+    pub(crate) fn doublings(&self) -> u32 {
+        self.size.trailing_zeros() - 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_strangers_are_refused() {
+        for (name, _) in Config::PRESETS {
+            Config::preset(name).and_then(|config| config.validate()).expect("a preset works");
+        }
+        assert!(Config::preset("dcgan-65").expect_err("unknown").to_string().contains("dcgan-64"));
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let refuse = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.validate().expect_err("refused").to_string()
+        };
+        assert!(refuse(|c| c.size = 48).contains("16, 32, 64, 128 or 256"));
+        assert!(refuse(|c| c.size = 8).contains("dcgan.size"));
+        assert!(refuse(|c| c.channels = 5).contains("dcgan.channels"));
+        assert!(refuse(|c| c.batch = 1).contains("dcgan.batch"));
+        assert!(refuse(|c| c.latent = 0).contains("dcgan.latent"));
+        assert!(refuse(|c| c.generator_optimizer.lr = -1.0).contains("generator_optimizer.lr"));
+        assert!(refuse(|c| c.discriminator_optimizer.beta1 = 1.0).contains("discriminator_optimizer.beta1"));
+    }
+}

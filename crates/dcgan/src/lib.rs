@@ -1,0 +1,20 @@
+//! DCGAN: *Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks*,
+//! Radford, Metz and Chintala 2015 (arXiv 1511.06434).
+//!
+//! Both networks are all-convolutional: strided (transposed) convolutions instead of pooling, batch
+//! normalisation everywhere but at the generator's output and the discriminator's input, ReLU in the
+//! generator, leaky ReLU of slope 0.2 in the discriminator, tanh at the end (section 3). Weights begin as
+//! N(0, 0.02), Adam runs with 2e-4 and β1 = 0.5 (section 4).
+//!
+//! Shapes and parameter names are those of PyTorch's `examples/dcgan`, at any power of two from 16 to 256.
+//! One training step stands whole in [`variant`].
+
+mod config;
+mod discriminator;
+mod generator;
+pub mod variant;
+
+pub use config::Config;
+pub use discriminator::Discriminator;
+pub use generator::Generator;
+pub use variant::Dcgan;

@@ -1,0 +1,211 @@
+//! Where batches come from.
+
+use crate::error::{Error, Result};
+use crate::random::{Streams, split_mix};
+use crate::tensor::{guard, range};
+use tch::{Device, Kind, Tensor};
+
+/// Real images and, where the data set has them, their classes.
+#[derive(Debug)]
+pub struct ImageBatch {
+    /// f32 in [-1, 1], `[N, C, H, W]`, on the training device.
+    pub images: Tensor,
+    /// i64 `[N]`, each in 0..classes, on the training device.
+    pub labels: Option<Tensor>,
+}
+
+/// Two images that belong together: sides of a pair, or one draw from each of two domains.
+#[derive(Debug)]
+pub struct PairBatch {
+    /// f32 in [-1, 1], `[N, C_a, H, W]`.
+    pub a: Tensor,
+    /// f32 in [-1, 1], `[N, C_b, H, W]`.
+    pub b: Tensor,
+}
+
+/// An endless sequence of batches. Batch n is a pure function of (seed, rank, n), so a position is
+/// all there is to resume.
+pub trait Source<B> {
+    /// The next batch.
+    ///
+    /// # Errors
+    /// Data that can no longer be read.
+    fn next(&mut self) -> Result<B>;
+    /// Batches drawn so far.
+    fn position(&self) -> u64;
+    /// Goes to a position: the next batch is number `position`.
+    ///
+    /// # Errors
+    /// Data that can no longer be read.
+    fn seek(&mut self, position: u64) -> Result<()>;
+}
+
+/// Images made up from a seed: smooth colour blobs with a class each. For tests and benchmarks.
+#[derive(Debug)]
+pub struct Synthetic {
+    shape: [i64; 4],
+    classes: i64,
+    seed: u64,
+    device: Device,
+    position: u64,
+}
+
+impl Synthetic {
+    /// Batches of shape `[N, C, H, W]` with labels in 0..classes (none if 0).
+    pub fn new(shape: [i64; 4], classes: i64, seed: u64, device: Device) -> Self {
+        Self { shape, classes, seed, device, position: 0 }
+    }
+}
+
+impl Source<ImageBatch> for Synthetic {
+    fn next(&mut self) -> Result<ImageBatch> {
+        let [n, c, h, w] = self.shape;
+        let streams = Streams::new(split_mix(self.seed), 0, self.position, self.device);
+        let coarse = streams.normal("synthetic", &[n, c, 4, 4])?;
+        let images = coarse.f_upsample_bilinear2d([h, w], false, None, None)?.f_tanh()?;
+        let labels = match self.classes {
+            0 => None,
+            classes => Some(streams.integers("labels", classes, &[n])?),
+        };
+        self.position += 1;
+        Ok(ImageBatch { images, labels })
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn seek(&mut self, position: u64) -> Result<()> {
+        self.position = position;
+        Ok(())
+    }
+}
+
+/// Images held in one tensor, shuffled anew every epoch; batches run on across epochs and are always full.
+#[derive(Debug)]
+pub struct InMemory {
+    images: Tensor,
+    labels: Option<Tensor>,
+    batch: i64,
+    seed: u64,
+    device: Device,
+    position: u64,
+    /// The order of one epoch, kept because neighbouring batches share it.
+    epoch: Option<(u64, Tensor)>,
+}
+
+impl InMemory {
+    /// A source over u8 `images` `[N, C, H, W]` and i64 `labels` `[N]`.
+    ///
+    /// # Errors
+    /// Images that are not u8 `[N, C, H, W]`; fewer images than a batch.
+    pub fn new(images: Tensor, labels: Option<Tensor>, batch: i64, seed: u64, device: Device) -> Result<Self> {
+        guard::shape("images", &images, &[guard::ANY; 4])?;
+        let count = images.size()[0];
+        if images.kind() != Kind::Uint8 {
+            return Err(Error::config("images", format!("must be of kind u8, not {:?}", images.kind())));
+        }
+        if batch < 1 || batch > count {
+            let why = format!("{batch} is not between 1 and the {count} images of the data set");
+            return Err(Error::config("batch", why));
+        }
+        if let Some(labels) = &labels {
+            guard::shape("labels", labels, &[count])?;
+        }
+        Ok(Self { images, labels, batch, seed, device, position: 0, epoch: None })
+    }
+
+    fn order(&mut self, epoch: u64) -> Result<Tensor> {
+        if let Some((known, order)) = &self.epoch
+            && *known == epoch
+        {
+            return Ok(order.shallow_clone());
+        }
+        let streams = Streams::new(self.seed, 0, epoch, Device::Cpu);
+        let order = streams.uniform("epoch order", &[self.images.size()[0]])?.f_argsort(0, false)?;
+        self.epoch = Some((epoch, order.shallow_clone()));
+        Ok(order)
+    }
+}
+
+impl Source<ImageBatch> for InMemory {
+    fn next(&mut self) -> Result<ImageBatch> {
+        let count = self.images.size()[0];
+        let mut at = self.position as i64 * self.batch;
+        let end = at + self.batch;
+        let mut parts = Vec::new();
+        while at < end {
+            let (epoch, first) = (at / count, at % count);
+            let length = (count - first).min(end - at);
+            parts.push(self.order(epoch as u64)?.f_narrow(0, first, length)?);
+            at += length;
+        }
+        let chosen = Tensor::f_cat(&parts, 0)?;
+        let bytes = self.images.f_index_select(0, &chosen.f_to_device(self.images.device())?)?;
+        let images = range::to_signed(&bytes.f_to_device(self.device)?)?;
+        let labels = match &self.labels {
+            Some(labels) => {
+                let chosen = chosen.f_to_device(labels.device())?;
+                Some(labels.f_index_select(0, &chosen)?.f_to_device(self.device)?)
+            }
+            None => None,
+        };
+        self.position += 1;
+        Ok(ImageBatch { images, labels })
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn seek(&mut self, position: u64) -> Result<()> {
+        self.position = position;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(count: i64, batch: i64) -> InMemory {
+        let images = Tensor::arange(count, (Kind::Uint8, Device::Cpu)).view([count, 1, 1, 1]);
+        let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu));
+        InMemory::new(images, Some(labels), batch, 3, Device::Cpu).expect("source")
+    }
+
+    fn labels(source: &mut InMemory) -> Vec<i64> {
+        Vec::try_from(source.next().expect("batch").labels.expect("labels")).expect("i64")
+    }
+
+    #[test]
+    fn an_epoch_shows_every_image_once_and_batches_run_on() {
+        let mut source = numbered(10, 4);
+        let mut seen: Vec<i64> = (0..5).flat_map(|_| labels(&mut source)).collect();
+        for epoch in seen.chunks_mut(10) {
+            epoch.sort_unstable();
+            assert_eq!(*epoch, (0..10).collect::<Vec<i64>>());
+        }
+    }
+
+    #[test]
+    fn seeking_is_exact() {
+        let mut source = numbered(10, 4);
+        let all: Vec<Vec<i64>> = (0..6).map(|_| labels(&mut source)).collect();
+        let mut other = numbered(10, 4);
+        other.seek(4).expect("seek");
+        assert_eq!(labels(&mut other), all[4]);
+        assert_ne!(all[0], all[1]);
+        let mut synthetic = Synthetic::new([2, 3, 16, 16], 5, 1, Device::Cpu);
+        let first = synthetic.next().expect("batch");
+        synthetic.seek(0).expect("seek");
+        assert_eq!(synthetic.next().expect("batch").images, first.images);
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_set_is_refused() {
+        let images = Tensor::zeros([3, 1, 2, 2], (Kind::Uint8, Device::Cpu));
+        let error = InMemory::new(images, None, 4, 1, Device::Cpu).expect_err("too large").to_string();
+        assert!(error.contains("3 images"), "{error}");
+    }
+}

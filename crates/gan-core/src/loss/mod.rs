@@ -1,0 +1,5 @@
+//! Adversarial losses: logits in, scalar out. They know no networks.
+
+mod adversarial;
+
+pub use adversarial::AdversarialLoss;

@@ -1,0 +1,167 @@
+//! A player: parameters that move together.
+
+use crate::ema::Ema;
+use crate::error::{Error, Result};
+use crate::nn::Parameters;
+use crate::optim::{Adam, AdamConfig};
+use crate::step::StepCtx;
+use gan_sys::list;
+use gan_sys::runtime::{Autocast, AutocastDtype};
+use tch::{Kind, Tensor};
+
+/// One variable store, one Adam, optionally one moving average. Not "a network": CycleGAN has two
+/// players and four networks.
+///
+/// A player descends a loss along **its own** parameters only. Nothing is frozen or zeroed in the
+/// other player, and autograd never computes weight gradients that nobody asked for.
+#[derive(Debug)]
+pub struct Player {
+    name: &'static str,
+    parameters: Parameters,
+    adam: Adam,
+    average: Option<Ema>,
+    accumulated: Vec<Tensor>,
+    clip_norm: Option<f64>,
+    /// f32 `[2]` on the device: updates skipped for a gradient that was not finite; step of the first, from 1.
+    skipped: Tensor,
+}
+
+impl Player {
+    /// A player over the parameters of its networks.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    pub fn new(name: &'static str, parameters: Parameters, adam: AdamConfig) -> Result<Self> {
+        let adam = Adam::new(adam, &parameters.trainable())?;
+        let device = parameters.trainable().first().map_or(tch::Device::Cpu, |parameter| parameter.device());
+        let skipped = Tensor::f_zeros([2], (Kind::Float, device))?;
+        Ok(Self { name, parameters, adam, average: None, accumulated: Vec::new(), clip_norm: None, skipped })
+    }
+
+    /// The same player, followed by an average.
+    #[must_use]
+    pub fn with_average(mut self, average: Option<Ema>) -> Self {
+        self.average = average;
+        self
+    }
+
+    /// The same player with its gradient's L2 norm limited to `norm` before every update.
+    #[must_use]
+    pub fn with_clip_norm(mut self, norm: Option<f64>) -> Self {
+        self.clip_norm = norm;
+        self
+    }
+
+    /// `generator`, `discriminator`, ...
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its networks' tensors.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Its optimiser.
+    pub fn adam(&self) -> &Adam {
+        &self.adam
+    }
+
+    /// Its optimiser, to schedule rates or load state.
+    pub fn adam_mut(&mut self) -> &mut Adam {
+        &mut self.adam
+    }
+
+    /// Its moving average, if it has one.
+    pub fn average(&self) -> Option<&Ema> {
+        self.average.as_ref()
+    }
+
+    /// Takes one step down `loss` along this player's parameters: gradient, mean over ranks, non-finite
+    /// policy, clipping, Adam.
+    ///
+    /// # Errors
+    /// A loss that does not depend on this player; LibTorch's; a rank that does not answer.
+    pub fn descend(&mut self, ctx: &StepCtx, loss: &Tensor) -> Result<()> {
+        self.accumulate(ctx, loss)?;
+        self.apply(ctx)
+    }
+
+    /// The first half of [`Player::descend`], for micro-batches: adds the gradient of `loss` to what
+    /// [`Player::apply`] will use. The sum over micro-batches is taken, so scale losses by 1/n for a mean.
+    ///
+    /// # Errors
+    /// As [`Player::descend`].
+    pub fn accumulate(&mut self, ctx: &StepCtx, loss: &Tensor) -> Result<()> {
+        let _off = Autocast::enter(ctx.policy().device, AutocastDtype::Off)?;
+        let gradients = Tensor::f_run_backward(&[loss], &self.parameters.trainable(), false, false)?;
+        if gradients.iter().all(|gradient| !gradient.defined()) {
+            return Err(Error::config("loss", format!("does not depend on the parameters of the {}", self.name)));
+        }
+        if self.accumulated.is_empty() {
+            self.accumulated = gradients;
+            return Ok(());
+        }
+        for (sum, gradient) in self.accumulated.iter_mut().zip(gradients) {
+            match (sum.defined(), gradient.defined()) {
+                (_, false) => {}
+                (false, true) => *sum = gradient,
+                // Not in place: the first gradient may share memory with the graph's own buffers.
+                (true, true) => *sum = sum.f_add(&gradient)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The second half of [`Player::descend`]: moves the parameters by what was accumulated.
+    ///
+    /// # Errors
+    /// As [`Player::descend`].
+    pub fn apply(&mut self, ctx: &StepCtx) -> Result<()> {
+        let mut gradients = std::mem::take(&mut self.accumulated);
+        ctx.comm().all_reduce_mean(&mut gradients)?;
+        let used: Vec<Tensor> = gradients.iter().filter(|g| g.defined()).map(Tensor::shallow_clone).collect();
+        if used.is_empty() {
+            return Ok(());
+        }
+        // One pass serves three: the norm is logged, clips, and is not finite exactly when a gradient is not.
+        let norm = list::total_norm(&used)?;
+        ctx.record_as(format!("gradient_norm/{}", self.name), &norm);
+        let skip = norm.f_isfinite()?.f_logical_not()?.f_to_kind(Kind::Float)?;
+        if let Some(limit) = self.clip_norm {
+            let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(limit)?.f_clamp_max(1.0)?;
+            list::mul(&used, &factor)?;
+        }
+        self.adam.step(&self.parameters.trainable(), &gradients, &skip)?;
+        self.note_skip(&skip, ctx.clock().step + 1)
+    }
+
+    /// Updates skipped since the last call, and the step of the first one. Reads the device: once per tick.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn take_skipped(&mut self) -> Result<Option<(u64, u64)>> {
+        let values = Vec::<f32>::try_from(&self.skipped)?;
+        if values[0] == 0.0 {
+            return Ok(None);
+        }
+        let _ = self.skipped.f_zero_()?;
+        Ok(Some((values[0] as u64, values[1] as u64)))
+    }
+
+    pub(crate) fn update_average(&mut self, batch: u64, images: u64) -> Result<()> {
+        match &mut self.average {
+            Some(average) => average.update(&self.parameters, batch, images),
+            None => Ok(()),
+        }
+    }
+
+    fn note_skip(&mut self, skip: &Tensor, step: u64) -> Result<()> {
+        // first = count > 0 ? first : step, on the device.
+        let (mut count, mut first) = (self.skipped.f_get(0)?, self.skipped.f_get(1)?);
+        let fresh = count.f_eq(0.0)?.f_to_kind(Kind::Float)?.f_mul(skip)?.f_mul_scalar(step as f64)?;
+        let _ = first.f_add_(&fresh)?;
+        let _ = count.f_add_(skip)?;
+        Ok(())
+    }
+}

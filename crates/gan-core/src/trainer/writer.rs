@@ -1,0 +1,174 @@
+//! Checkpoints on their way to the disk, on a thread of their own: written aside, synced, renamed.
+
+use crate::error::{Error, Result};
+use crate::trainer::checkpoint::Bundle;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+/// Writes at most one checkpoint at a time, and keeps the newest few.
+pub(super) struct CheckpointWriter {
+    folder: PathBuf,
+    keep: usize,
+    running: Option<JoinHandle<Result<PathBuf>>>,
+    warnings: Vec<String>,
+}
+
+impl CheckpointWriter {
+    /// Makes the folder, and clears what a killed process left half written.
+    pub(super) fn new(folder: PathBuf, keep: usize) -> Result<Self> {
+        fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
+        let entries = fs::read_dir(&folder).map_err(|source| Error::file(&folder, source))?;
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(Self { folder, keep, running: None, warnings: Vec::new() })
+    }
+
+    /// Starts writing; waits first for the one before. The path is where it will lie.
+    pub(super) fn write_behind(&mut self, bundle: Bundle) -> PathBuf {
+        self.join();
+        let (folder, keep) = (self.folder.clone(), self.keep);
+        let path = folder.join(&bundle.name);
+        self.running = Some(std::thread::spawn(move || write(bundle, &folder, keep)));
+        path
+    }
+
+    /// Writes and waits.
+    pub(super) fn write_now(&mut self, bundle: Bundle) -> Result<PathBuf> {
+        self.join();
+        write(bundle, &self.folder, self.keep)
+    }
+
+    /// Waits for the one under way.
+    pub(super) fn wait(&mut self) -> Result<()> {
+        match self.running.take().map(JoinHandle::join) {
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(_)) => Err(Error::run(&self.folder, "the thread that writes checkpoints ended unexpectedly")),
+            Some(Ok(Ok(_))) | None => Ok(()),
+        }
+    }
+
+    /// What went wrong since the last call.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        if self.running.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.join();
+        }
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn join(&mut self) {
+        if let Err(error) = self.wait() {
+            self.warnings.push(format!(
+                "a checkpoint could not be written ({error}); the ones before are intact and training goes on"
+            ));
+        }
+    }
+}
+
+impl Drop for CheckpointWriter {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+fn write(mut bundle: Bundle, folder: &Path, keep: usize) -> Result<PathBuf> {
+    bundle.seal();
+    let target = folder.join(&bundle.name);
+    let aside = folder.join(format!(".writing-{}", bundle.name));
+    let written = write_folder(&bundle, &aside).and_then(|()| put_in_place(&aside, &target, folder));
+    if let Err(source) = written {
+        let _ = fs::remove_dir_all(&aside);
+        return Err(Error::file(target, source));
+    }
+    prune(folder, keep);
+    Ok(target)
+}
+
+fn write_folder(bundle: &Bundle, aside: &Path) -> std::io::Result<()> {
+    let _ = fs::remove_dir_all(aside);
+    fs::create_dir_all(aside)?;
+    for (name, bytes) in &bundle.files {
+        let mut file = File::create(aside.join(name))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+    }
+    sync_folder(aside)
+}
+
+fn put_in_place(aside: &Path, target: &Path, folder: &Path) -> std::io::Result<()> {
+    let replaced = folder.join(".replaced");
+    if target.exists() {
+        let _ = fs::remove_dir_all(&replaced);
+        fs::rename(target, &replaced)?;
+    }
+    fs::rename(aside, target)?;
+    sync_folder(folder)?;
+    let _ = fs::remove_dir_all(&replaced);
+    Ok(())
+}
+
+/// A rename is durable only once the folder it happened in is synced.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+fn prune(folder: &Path, keep: usize) {
+    let run = folder.parent().unwrap_or(folder);
+    let all = super::RunDir::checkpoints_of(run);
+    for old in &all[..all.len().saturating_sub(keep.max(1))] {
+        // Out of sight first: a kill in the middle must not leave half a checkpoint under its name.
+        let hidden = folder.join(".deleting");
+        if fs::rename(old, &hidden).is_ok() {
+            let _ = fs::remove_dir_all(&hidden);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(name: &str, content: &str) -> Bundle {
+        Bundle { name: name.to_owned(), files: vec![("a.txt".to_owned(), content.as_bytes().to_vec())] }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).expect("folder").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_rubbish_is_cleared() {
+        let temp = tempfile::tempdir().expect("temp dir");
+        let folder = temp.path().join("checkpoints");
+        fs::create_dir_all(folder.join(".writing-000000001")).expect("rubbish");
+        let mut writer = CheckpointWriter::new(folder.clone(), 2).expect("writer");
+        assert!(names(&folder).is_empty());
+        for name in ["000000001", "000000002", "000000003", "000000003"] {
+            writer.write_behind(bundle(name, name));
+        }
+        writer.wait().expect("written");
+        assert_eq!(names(&folder), ["000000002", "000000003"]);
+    }
+
+    #[test]
+    fn a_failed_write_warns_and_leaves_the_others() {
+        let temp = tempfile::tempdir().expect("temp dir");
+        let folder = temp.path().join("checkpoints");
+        let mut writer = CheckpointWriter::new(folder.clone(), 2).expect("writer");
+        writer.write_now(bundle("000000001", "x")).expect("written");
+        // A file where the folder should go: creation fails as on a broken disk.
+        writer.write_behind(Bundle { name: "000000002".to_owned(), files: vec![("no/such/folder".to_owned(), vec![])] });
+        writer.write_behind(bundle("000000003", "x"));
+        let warnings = writer.take_warnings();
+        assert!(warnings.iter().any(|w| w.contains("000000002") && w.contains("intact")), "{warnings:?}");
+        writer.wait().expect("written");
+        assert_eq!(names(&folder), ["000000001", "000000003"]);
+    }
+}

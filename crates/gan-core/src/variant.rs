@@ -1,0 +1,149 @@
+//! What a GAN is to the trainer, and what it can be used for.
+
+use crate::data::{ImageBatch, Source};
+use crate::device::DevicePolicy;
+use crate::error::Result;
+use crate::player::Player;
+use crate::random::Streams;
+use crate::step::StepCtx;
+use tch::Tensor;
+
+/// One GAN: its players and one whole training step, written out plainly by the variant.
+pub trait Variant {
+    /// What one draw from the data gives.
+    type Batch;
+
+    /// The variant's word in commands and files, such as `dcgan`.
+    fn name(&self) -> &'static str;
+
+    /// Real images that one step shows to the discriminator, over all ranks: the clock's unit.
+    fn images_per_step(&self) -> u64;
+
+    /// One whole step: every player's update. It is given the source, not a batch: WGAN draws several times.
+    ///
+    /// # Errors
+    /// Data that cannot be read; LibTorch's.
+    fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<Self::Batch>) -> Result<()>;
+
+    /// All players, in a fixed order.
+    fn players(&self) -> Vec<&Player>;
+
+    /// All players, in the same order.
+    fn players_mut(&mut self) -> Vec<&mut Player>;
+
+    /// Whatever else survives a step. One function saves and loads, so the two cannot disagree.
+    ///
+    /// # Errors
+    /// The visitor's.
+    fn extra_state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
+        let _ = visitor;
+        Ok(())
+    }
+
+    /// Pictures of how far training has come. Must leave the state as it is.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>>;
+}
+
+/// Reads or writes a variant's state; which of the two is the trainer's business.
+pub trait StateVisitor {
+    /// A tensor; loading replaces it.
+    ///
+    /// # Errors
+    /// When loading: a name that is missing.
+    fn tensor(&mut self, name: &str, value: &mut Tensor) -> Result<()>;
+    /// A list of tensors of any length.
+    ///
+    /// # Errors
+    /// As [`StateVisitor::tensor`].
+    fn tensors(&mut self, name: &str, values: &mut Vec<Tensor>) -> Result<()>;
+    /// A number.
+    ///
+    /// # Errors
+    /// As [`StateVisitor::tensor`].
+    fn number(&mut self, name: &str, value: &mut f64) -> Result<()>;
+}
+
+/// Some images side by side.
+#[derive(Debug)]
+pub struct Panel {
+    /// What is to be seen.
+    pub name: String,
+    /// f32 in [-1, 1], `[N, C, H, W]`.
+    pub images: Tensor,
+    /// Images per row.
+    pub columns: i64,
+}
+
+/// What a preview is given: the same noise every time, so that pictures can be compared over a run.
+#[derive(Debug)]
+pub struct PreviewCtx {
+    /// Device, precision, threads.
+    pub policy: DevicePolicy,
+    /// Streams that do not depend on the step.
+    pub noise: Streams,
+}
+
+impl PreviewCtx {
+    /// The preview streams of a seed.
+    pub fn new(policy: DevicePolicy, seed: u64) -> Self {
+        let noise = Streams::new(crate::random::key(seed, &[], "preview"), 0, 0, policy.device);
+        Self { policy, noise }
+    }
+}
+
+/// How images are generated from latents.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GenerateOptions {
+    /// Below 1 trades variety for fidelity. For plain Gaussian latents: draws are scaled by it.
+    pub truncation: f64,
+    /// Whether the averaged weights are used, where there are some.
+    pub average: bool,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self { truncation: 1.0, average: true }
+    }
+}
+
+/// A variant that makes images from noise.
+pub trait Generate {
+    /// The shape of one latent, without the batch.
+    fn latent_shape(&self) -> Vec<i64>;
+
+    /// Classes that `labels` can name; 0 for a variant that takes none.
+    fn classes(&self) -> i64 {
+        0
+    }
+
+    /// Images from latents.
+    ///
+    /// # Shapes
+    /// `z` f32 `[N, latent_shape...]`, `labels` i64 `[N]`; out f32 in [-1, 1], `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// Shapes that do not fit; LibTorch's.
+    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor>;
+}
+
+/// A variant that turns images into images.
+pub trait Translate {
+    /// What it can do, such as `a2b`.
+    fn directions(&self) -> &'static [&'static str];
+
+    /// Translates images in one of the directions.
+    ///
+    /// # Shapes
+    /// `images` f32 in [-1, 1], `[N, C, H, W]`, to the same size with the other domain's channels.
+    ///
+    /// # Errors
+    /// An unknown direction; shapes that do not fit; LibTorch's.
+    fn translate(&self, images: &Tensor, direction: &str) -> Result<Tensor>;
+}
+
+/// A variant that trains on images and generates images.
+pub trait ImageGan: Variant<Batch = ImageBatch> + Generate {}
+impl<T: Variant<Batch = ImageBatch> + Generate> ImageGan for T {}

@@ -1,0 +1,71 @@
+//! What the process decides once: CUDA, the allocator; and autocast, entered and left like a scope.
+
+use crate::ffi::{self, ShimError, check, take_text};
+use tch::Device;
+
+/// The dtype that autocast gives to matrix products and convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutocastDtype {
+    /// bfloat16: the exponent range of f32, no loss scaling needed.
+    Bf16,
+    /// IEEE half precision.
+    F16,
+    /// No autocast inside this scope.
+    Off,
+}
+
+/// Autocast is on (or off) while this lives, on the device kind it was made for.
+#[derive(Debug)]
+pub struct Autocast {
+    kind: i32,
+    before: i32,
+}
+
+impl Autocast {
+    /// Switches autocast on, or off.
+    ///
+    /// # Errors
+    /// A device kind that has none.
+    pub fn enter(device: Device, dtype: AutocastDtype) -> Result<Self, ShimError> {
+        let kind = i32::from(matches!(device, Device::Cuda(_)));
+        let dtype = match dtype {
+            AutocastDtype::Bf16 => 0,
+            AutocastDtype::F16 => 1,
+            AutocastDtype::Off => -1,
+        };
+        let mut before = 0;
+        check(unsafe { ffi::gan_autocast_enter(kind, dtype, &mut before) })?;
+        Ok(Self { kind, before })
+    }
+}
+
+impl Drop for Autocast {
+    fn drop(&mut self) {
+        let left = check(unsafe { ffi::gan_autocast_leave(self.kind, self.before) });
+        debug_assert!(left.is_ok(), "{left:?}");
+    }
+}
+
+/// Loads `libtorch_cuda` if it lies where the loader looks. A binary built against the CPU files of
+/// LibTorch becomes a CUDA program by this call alone.
+///
+/// # Errors
+/// The loader's sentence when the library, or one that it needs, is not found.
+pub fn load_cuda() -> Result<(), ShimError> {
+    check(unsafe { ffi::gan_load_cuda() })
+}
+
+/// The number of CUDA devices that can be used now; 0 before [`load_cuda`] has succeeded.
+pub fn cuda_device_count() -> usize {
+    unsafe { ffi::gan_cuda_device_count() }.max(0) as usize
+}
+
+/// Tells glibc to keep freed memory instead of returning it to the system. False elsewhere.
+pub fn keep_memory() -> bool {
+    unsafe { ffi::gan_keep_memory() != 0 }
+}
+
+/// The instruction set that LibTorch's CPU kernels use here, such as `AVX512`.
+pub fn cpu_capability() -> String {
+    take_text(unsafe { ffi::gan_cpu_capability() }).unwrap_or_default()
+}
