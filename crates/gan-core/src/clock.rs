@@ -76,10 +76,11 @@ impl Schedule {
 }
 
 fn progress(images: u64, begin: u64, end: u64) -> f64 {
-    if images >= end {
-        return 1.0;
+    match images {
+        _ if images >= end => 1.0,
+        _ if images <= begin => 0.0,
+        _ => (images - begin) as f64 / (end - begin) as f64,
     }
-    images.saturating_sub(begin) as f64 / end.saturating_sub(begin) as f64
 }
 
 #[cfg(test)]

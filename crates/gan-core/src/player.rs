@@ -126,7 +126,14 @@ impl Player {
         }
         // One pass serves three: the norm is logged, clips, and is not finite exactly when a gradient is not.
         let norm = list::total_norm(&used)?;
-        ctx.record_as(format!("gradient_norm/{}", self.name), &norm);
+        ctx.record(&format!("gradient_norm/{}", self.name), &norm);
+        if ctx.detailed() {
+            for (name, gradient) in self.parameters.trainable_names().iter().zip(&gradients) {
+                if gradient.defined() {
+                    ctx.record(&format!("gradient_norm/{}/{name}", self.name), &gradient.f_norm()?);
+                }
+            }
+        }
         let skip = norm.f_isfinite()?.f_logical_not()?.f_to_kind(Kind::Float)?;
         if let Some(limit) = self.clip_norm {
             let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(limit)?.f_clamp_max(1.0)?;

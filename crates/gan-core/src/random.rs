@@ -1,8 +1,10 @@
 //! Random streams that are pure functions of (seed, rank, step, purpose), so that resuming needs no
 //! generator state: the draws of step 1000 are the same whether step 999 ran in this process or not.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::tensor::guard;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use tch::{Device, Tensor};
 
 /// A 64-bit key for a stream: a mix of numbers and the name of what the draw is for.
@@ -34,12 +36,20 @@ pub struct Streams {
     coordinates: [u64; 2],
     device: Device,
     drawn: RefCell<Vec<(String, u64)>>,
+    replay: Option<RefCell<VecDeque<Tensor>>>,
 }
 
 impl Streams {
     /// The streams of `step` on `rank`; draws land on `device`.
     pub fn new(seed: u64, rank: u64, step: u64, device: Device) -> Self {
-        Self { seed, coordinates: [rank, step], device, drawn: RefCell::default() }
+        Self { seed, coordinates: [rank, step], device, drawn: RefCell::default(), replay: None }
+    }
+
+    /// Streams that hand out recorded draws in call order, whatever the purpose: to follow a reference
+    /// implementation number by number.
+    pub fn replaying(draws: impl IntoIterator<Item = Tensor>) -> Self {
+        let replay = Some(RefCell::new(draws.into_iter().collect()));
+        Self { replay, ..Self::new(0, 0, 0, Device::Cpu) }
     }
 
     /// Standard normal draws, f32 of the given shape.
@@ -47,7 +57,10 @@ impl Streams {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn normal(&self, purpose: &str, shape: &[i64]) -> Result<Tensor> {
-        Ok(gan_sys::random::normal(shape, self.next(purpose), self.device)?)
+        match self.replayed(purpose, shape) {
+            Some(recorded) => recorded,
+            None => Ok(gan_sys::random::normal(shape, self.next(purpose), self.device)?),
+        }
     }
 
     /// Uniform draws in [0, 1), f32 of the given shape.
@@ -55,7 +68,10 @@ impl Streams {
     /// # Errors
     /// As [`Streams::normal`].
     pub fn uniform(&self, purpose: &str, shape: &[i64]) -> Result<Tensor> {
-        Ok(gan_sys::random::uniform(shape, self.next(purpose), self.device)?)
+        match self.replayed(purpose, shape) {
+            Some(recorded) => recorded,
+            None => Ok(gan_sys::random::uniform(shape, self.next(purpose), self.device)?),
+        }
     }
 
     /// Uniform integers in 0..high, i64 of the given shape.
@@ -63,7 +79,18 @@ impl Streams {
     /// # Errors
     /// As [`Streams::normal`]; `high` below 1.
     pub fn integers(&self, purpose: &str, high: i64, shape: &[i64]) -> Result<Tensor> {
-        Ok(gan_sys::random::integers(high, shape, self.next(purpose), self.device)?)
+        match self.replayed(purpose, shape) {
+            Some(recorded) => recorded,
+            None => Ok(gan_sys::random::integers(high, shape, self.next(purpose), self.device)?),
+        }
+    }
+
+    fn replayed(&self, purpose: &str, shape: &[i64]) -> Option<Result<Tensor>> {
+        let draw = self.replay.as_ref()?.borrow_mut().pop_front();
+        Some(match draw {
+            Some(draw) => guard::shape(purpose, &draw, shape).map(|()| draw),
+            None => Err(Error::config(purpose, "there is no recorded draw left")),
+        })
     }
 
     fn next(&self, purpose: &str) -> u64 {

@@ -1,7 +1,7 @@
 //! Values of a step, kept on the device and read once per report.
 
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
@@ -21,6 +21,8 @@ pub struct Moments {
 /// Collects `(name, tensor)` between reports.
 #[derive(Debug, Default)]
 pub struct Recorder {
+    /// Whether players record the gradient norm of every single parameter, not only of all together.
+    pub detailed: Cell<bool>,
     series: RefCell<Vec<Series>>,
     phases: RefCell<Vec<(&'static str, Duration)>>,
 }

@@ -31,6 +31,13 @@ impl<'a> StepCtx<'a> {
         Self { clock, policy, comm, recorder, noise }
     }
 
+    /// The same context with other noise, such as [`Streams::replaying`].
+    #[must_use]
+    pub fn with_noise(mut self, noise: Streams) -> Self {
+        self.noise = noise;
+        self
+    }
+
     /// Where the run stands before this step.
     pub fn clock(&self) -> Clock {
         self.clock
@@ -56,8 +63,9 @@ impl<'a> StepCtx<'a> {
         self.recorder.record(name, value);
     }
 
-    pub(crate) fn record_as(&self, name: String, value: &Tensor) {
-        self.recorder.record(&name, value);
+    /// Whether the gradient of every single parameter is recorded in this step.
+    pub fn detailed(&self) -> bool {
+        self.recorder.detailed.get()
     }
 
     /// Brackets a straight-line piece of device work: the seam for precision and timing. Losses are f32
