@@ -1,6 +1,18 @@
 // Operations over lists of tensors, memory formats, and operations that tch binds without their arguments.
 #include "shim.h"
 
+namespace {
+// The fused kernels walk raw memory: a gradient must lie as its parameter does, and convolutions on
+// channels-last images return theirs in NHWC order.
+std::vector<Tensor> laid_out_like(const std::vector<Tensor> &params, std::vector<Tensor> grads) {
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (grads[i].strides() != params[i].strides()) grads[i] = at::empty_like(params[i]).copy_(grads[i]);
+  }
+  return grads;
+}
+
+}  // namespace
+
 extern "C" {
 
 void gan_free(char *text) { free(text); }
@@ -14,7 +26,8 @@ char *gan_fused_adam(Tensor *const *params, Tensor *const *grads, Tensor *const 
     c10::NoGradGuard no_grad;
     std::optional<Tensor> found;
     if (found_inf) found = *found_inf;
-    at::_fused_adam_(list(params, count), list(grads, count), list(exp_avgs, count), list(exp_avg_sqs, count),
+    std::vector<Tensor> moved = list(params, count);
+    at::_fused_adam_(moved, laid_out_like(moved, list(grads, count)), list(exp_avgs, count), list(exp_avg_sqs, count),
                      /*max_exp_avg_sqs=*/{}, list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false,
                      /*maximize=*/false, /*grad_scale=*/std::nullopt, found);
   });

@@ -166,3 +166,17 @@ fn leaky_relu_has_its_slope() {
     assert!(close(&grads[0], &Tensor::from_slice(&[0.2f32, 1.0]), 1e-7));
     assert!(activation::leaky_relu(x, 0.2).is_err());
 }
+
+#[test]
+fn fused_adam_heeds_the_layout_of_gradients() {
+    let zeros = || vec![Tensor::zeros([2, 3, 4, 5], (Kind::Float, Device::Cpu))];
+    let update = AdamUpdate { lr: 0.1, beta1: 0.5, beta2: 0.99, eps: 1e-8, weight_decay: 0.0 };
+    let grad = randn(&[2, 3, 4, 5], 1);
+    let moved = |grad: Tensor| {
+        let params = zeros();
+        let steps = [Tensor::from(1f32)];
+        list::fused_adam(&params, &[grad], &zeros(), &zeros(), &steps, update, None).expect("adam");
+        params
+    };
+    assert_eq!(moved(grad.shallow_clone()), moved(format::channels_last(&grad).expect("format")));
+}

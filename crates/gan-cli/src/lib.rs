@@ -1,0 +1,32 @@
+//! The `gan` command: a thin reader of arguments over the workspace's crates.
+//!
+//! - [`cli`]: the arguments; [`commands`]: one file per command
+//! - [`variants`]: the one place where variants are listed
+//! - [`config`]: preset < config file < flags < `--set`, resolved into one [`config::RunConfig`]
+//! - [`session`]: the training loop; [`progress`], [`interrupt`], [`pictures`]: what it shows and obeys
+//! - [`located`]: what a user means by RUN or CHECKPOINT; [`latents`]: seeds to latents and between them
+//! - [`failure`]: how errors end a process
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod dataset;
+pub mod failure;
+pub mod interrupt;
+pub mod latents;
+pub mod located;
+pub mod pictures;
+pub mod progress;
+pub mod say;
+pub mod session;
+pub mod variants;
+
+use std::process::ExitCode;
+
+/// Reads the process's arguments, does what they ask, and turns the outcome into an exit code.
+pub fn main() -> ExitCode {
+    failure::guard(|| match cli::parse() {
+        Ok(cli) => commands::run(cli),
+        Err(done) => Ok(done),
+    })
+}

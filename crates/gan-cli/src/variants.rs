@@ -1,0 +1,138 @@
+//! The one place where variants are listed. A new variant crate needs one entry in the list below (and
+//! one line in this crate's Cargo.toml); everything else in this crate works through it.
+//!
+//! A variant's `Config` is serde data with the fields `size`, `channels` and `batch` (which `--size`,
+//! `--channels` and `--batch` set), `PRESETS`, `preset(name)` and `validate()`; the variant itself is made
+//! by `new(config, &policy, seed)`.
+
+use anyhow::Result;
+use gan_core::device::DevicePolicy;
+use gan_core::variant::ImageGan;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+macro_rules! variants {
+    ($($(#[doc = $about:literal])+ $Name:ident { word: $word:literal, config: $Config:ty, gan: $Gan:ty, preset: $preset:literal })+) => {
+        /// Which GAN.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+        pub enum VariantName {
+            $($(#[doc = $about])+ #[serde(rename = $word)] #[value(name = $word)] $Name,)+
+        }
+
+        impl VariantName {
+            /// Every variant.
+            pub const ALL: &'static [Self] = &[$(Self::$Name),+];
+
+            /// The word in commands, files and as the configuration's section.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$Name => $word),+ }
+            }
+
+            /// The preset that is used when none is named.
+            pub fn default_preset(self) -> &'static str {
+                match self { $(Self::$Name => $preset),+ }
+            }
+
+            /// Names of the presets, each with what it is.
+            pub fn presets(self) -> &'static [(&'static str, &'static str)] {
+                match self { $(Self::$Name => <$Config>::PRESETS),+ }
+            }
+        }
+
+        /// A variant's own settings.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum VariantConfig {
+            $(#[doc = concat!("Of `", $word, "`.")] $Name($Config),)+
+        }
+
+        impl VariantConfig {
+            /// A preset's settings.
+            ///
+            /// # Errors
+            /// A preset that the variant does not have.
+            pub fn preset(variant: VariantName, preset: &str) -> Result<Self> {
+                Ok(match variant { $(VariantName::$Name => Self::$Name(<$Config>::preset(preset)?)),+ })
+            }
+
+            /// Reads the variant's section of a configuration.
+            ///
+            /// # Errors
+            /// A key or value that does not fit, with its path.
+            pub fn read(variant: VariantName, section: &Value) -> Result<Self> {
+                Ok(match variant {
+                    $(VariantName::$Name => Self::$Name(super::config::read_section($word, section)?)),+
+                })
+            }
+
+            /// The section that [`VariantConfig::read`] reads.
+            pub fn section(&self) -> Value {
+                match self { $(Self::$Name(config) => serde_json::to_value(config)),+ }
+                    .expect("a configuration is plain data")
+            }
+
+            /// Which variant's.
+            pub fn variant(&self) -> VariantName {
+                match self { $(Self::$Name(_) => VariantName::$Name),+ }
+            }
+
+            /// # Errors
+            /// The first setting that cannot work, with what would.
+            pub fn validate(&self) -> Result<()> {
+                match self { $(Self::$Name(config) => Ok(config.validate()?)),+ }
+            }
+
+            /// Height and width of images.
+            pub fn size(&self) -> i64 {
+                match self { $(Self::$Name(config) => config.size),+ }
+            }
+
+            /// Channels of images.
+            pub fn channels(&self) -> i64 {
+                match self { $(Self::$Name(config) => config.channels),+ }
+            }
+
+            /// Images in a batch.
+            pub fn batch(&self) -> i64 {
+                match self { $(Self::$Name(config) => config.batch),+ }
+            }
+
+            /// The GAN with first weights drawn from `seed`.
+            ///
+            /// # Errors
+            /// A setting that cannot work; no memory.
+            pub fn build(&self, policy: &DevicePolicy, seed: u64) -> Result<Box<dyn ImageGan>> {
+                match self { $(Self::$Name(config) => Ok(Box::new(<$Gan>::new(config.clone(), policy, seed)?))),+ }
+            }
+        }
+    };
+}
+
+variants! {
+    /// Deep convolutional GAN (Radford, Metz and Chintala 2015): noise to images of 16 to 256 pixels
+    Dcgan { word: "dcgan", config: dcgan::Config, gan: dcgan::Dcgan, preset: "fashion-mnist-32" }
+}
+
+impl VariantName {
+    /// The variant of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|variant| variant.word() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_survives_its_section() {
+        for &variant in VariantName::ALL {
+            assert_eq!(VariantName::of(variant.word()), Some(variant));
+            assert!(variant.presets().iter().any(|(name, _)| *name == variant.default_preset()));
+            for (preset, _) in variant.presets() {
+                let config = VariantConfig::preset(variant, preset).expect("preset");
+                config.validate().expect("valid");
+                assert_eq!(VariantConfig::read(variant, &config.section()).expect("read"), config);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a user may choose about a data set.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// How an image of another size becomes one of the size asked for. Resizing is antialiased Lanczos3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fit {
+    /// `Pad` where a raw set (IDX, CIFAR) is at most a quarter too small, as 28 for 32; `Crop` otherwise.
+    #[default]
+    Auto,
+    /// The largest centred piece of the right proportions, resized.
+    Crop,
+    /// The whole image, shrunk if it is too large, never enlarged, centred on black.
+    Pad,
+    /// As `Pad`, with the image's outermost pixels repeated instead of black.
+    PadEdge,
+    /// The whole image, resized without regard to its proportions.
+    Stretch,
+}
+
+impl Fit {
+    /// Every choice, as a user writes it.
+    pub const NAMES: &[&str] = &["auto", "crop", "pad", "pad-edge", "stretch"];
+
+    const ALL: [Self; 5] = [Self::Auto, Self::Crop, Self::Pad, Self::PadEdge, Self::Stretch];
+}
+
+impl FromStr for Fit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = Self::NAMES.iter().position(|name| *name == text).map(|index| Self::ALL[index]);
+        known.ok_or_else(|| Error::config("fit", format!("`{text}` is none of {}", Self::NAMES.join(", "))))
+    }
+}
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let index = Self::ALL.iter().position(|fit| fit == self).unwrap_or(0);
+        f.write_str(Self::NAMES[index])
+    }
+}
+
+/// How a data set is opened. `Options::default()` takes size and channels from the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Height and width in pixels; `None` takes the data's own, where all images agree and are square.
+    pub size: Option<u32>,
+    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; `None` means 3 if any image has colour, otherwise 1.
+    /// Alpha is laid over white unless 2 or 4 is asked for.
+    pub channels: Option<u32>,
+    /// How images of another size are made to fit.
+    pub fit: Fit,
+    /// Whether each image is flipped left to right half of the times that it is shown.
+    pub mirror: bool,
+    /// Whether one unreadable image stops everything; otherwise it is skipped, counted and reported.
+    pub strict: bool,
+    /// Bytes of memory for decoded images, so that only the first epoch decodes.
+    pub memory: u64,
+    /// Images with more pixels are refused undecoded: a few bytes can unfold to terabytes.
+    pub max_pixels: u64,
+    /// Where fetched sets are; `None` means `$GAN_DATA`, or else `gan-rs/data` in the user's cache folder.
+    pub cache: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            size: None,
+            channels: None,
+            fit: Fit::Auto,
+            mirror: false,
+            strict: false,
+            memory: 2 << 30,
+            max_pixels: 100_000_000,
+            cache: None,
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn validate(&self) -> Result<()> {
+        if let Some(size) = self.size
+            && !(1..=16_384).contains(&size)
+        {
+            return Err(Error::config("size", format!("{size} is not between 1 and 16384 pixels")));
+        }
+        if let Some(channels) = self.channels
+            && !(1..=4).contains(&channels)
+        {
+            let why = format!("{channels} is none of 1 (grey), 2 (grey, alpha), 3 (RGB), 4 (RGBA)");
+            return Err(Error::config("channels", why));
+        }
+        Ok(())
+    }
+}
