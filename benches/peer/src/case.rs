@@ -75,7 +75,7 @@ impl Work {
     pub fn name(&self) -> &str {
         match self {
             Self::Training(training) => &training.name,
-            Self::Loader(_) => "gan loader",
+            Self::Loader(_) => "gan",
         }
     }
 

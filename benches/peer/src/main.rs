@@ -42,7 +42,10 @@ struct Options {
     /// Folder of pictures for the case `loader`; filled if it is empty.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Threads that load, for the case `loader`.
+    /// Whether the case `loader` may keep decoded pictures in memory, as it does by default elsewhere.
+    #[arg(long)]
+    cached: bool,
+    /// Threads that load, for the case `loader`; 0 for one per core.
     #[arg(long, default_value_t = 2)]
     workers: usize,
 }

@@ -15,7 +15,7 @@
 //!
 //! A complete training loop, with a variant `gan` and a source of batches `data`:
 //!
-//! ```
+//! ```no_run
 //! use gan_core::data::{ImageBatch, Source};
 //! use gan_core::device::DevicePolicy;
 //! use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};

@@ -134,10 +134,20 @@ fn buffer_limit(max_pixels: u64) -> usize {
     usize::try_from(max_pixels.saturating_mul(8).saturating_add(64 << 20)).unwrap_or(usize::MAX)
 }
 
-/// Decoders fill what a cut-off JPEG lacks with grey. Entropy-coded data cannot contain the end marker.
+/// Decoders fill what a cut-off JPEG lacks with grey. Entropy-coded data cannot contain the end marker, but
+/// a thumbnail in a segment before it can, so segments are stepped over.
 fn jpeg_has_an_end(bytes: &[u8]) -> bool {
-    let scan = bytes.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap_or(0);
-    bytes[scan..].windows(2).rev().any(|pair| pair == [0xff, 0xd9])
+    let mut at = 2;
+    loop {
+        match bytes.get(at..at + 4) {
+            Some([0xff, 0xda, ..]) => return bytes[at..].windows(2).rev().any(|pair| pair == [0xff, 0xd9]),
+            Some([0xff, 0xff, ..]) => at += 1,
+            Some([0xff, _, high, low]) => at += 2 + usize::from(u16::from_be_bytes([*high, *low])),
+            // Not in step with the markers: the decoder says what is wrong.
+            Some(_) => return true,
+            None => return false,
+        }
+    }
 }
 
 fn turns_sideways(orientation: Orientation) -> bool {

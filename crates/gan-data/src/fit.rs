@@ -163,7 +163,7 @@ fn repeat_edges(plane: &mut [u8], row: usize, [left, top, width, height]: [usize
 }
 
 fn has_alpha(channels: u32) -> bool {
-    channels % 2 == 0
+    channels.is_multiple_of(2)
 }
 
 /// Grey and alpha to grey, RGBA to RGB, in place.

@@ -17,8 +17,11 @@ use crate::{atomic, save};
 
 /// Orders waiting at most: bounds the memory that pictures may take while the disk is busy.
 const QUEUE: usize = 64;
-/// How long the training waits for a disk that does not keep up, before an order is given up.
+/// How long the training waits, in all, for a disk that does not keep up; after that, orders are left out.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What an order that need not wait gives back of that.
+const RECOVERY: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(2);
 /// `curves.png` is drawn again after this time at the soonest.
 const REDRAW: Duration = Duration::from_secs(20);
 /// And so seldom that drawing takes at most a fiftieth of one core.
@@ -32,8 +35,8 @@ pub struct RunReport {
     orders: Option<SyncSender<Order>>,
     writer: Option<JoinHandle<()>>,
     warnings: Arc<Warnings>,
-    /// The queue was full for [`PATIENCE`]: wait no more until it moves again.
-    stuck: Mutex<bool>,
+    /// What is left of [`PATIENCE`].
+    patience: Mutex<Duration>,
 }
 
 enum Order {
@@ -61,7 +64,7 @@ impl RunReport {
             .name("report".into())
             .spawn(move || writer.work(queue))
             .map_err(|source| Error::file("start the thread that writes to", &folder, source))?;
-        Ok(Self { orders: Some(orders), writer: Some(writer), warnings, stuck: Mutex::new(false) })
+        Ok(Self { orders: Some(orders), writer: Some(writer), warnings, patience: Mutex::new(PATIENCE) })
     }
 
     /// Writes a report's values to the event file. `log.jsonl` is the trainer's, not written here.
@@ -94,20 +97,25 @@ impl RunReport {
 
     fn send(&self, mut order: Order) {
         let Some(orders) = &self.orders else { return };
-        let mut stuck = lock(&self.stuck);
-        let deadline = Instant::now() + if *stuck { Duration::ZERO } else { PATIENCE };
+        let mut patience = lock(&self.patience);
+        let start = Instant::now();
         loop {
             match orders.try_send(order) {
                 Ok(()) => {
-                    *stuck = false;
+                    let waited = start.elapsed();
+                    *patience = if waited < POLL {
+                        PATIENCE.min(*patience + RECOVERY)
+                    } else {
+                        patience.saturating_sub(waited)
+                    };
                     return;
                 }
-                Err(TrySendError::Full(back)) if Instant::now() < deadline => {
+                Err(TrySendError::Full(back)) if start.elapsed() < *patience => {
                     order = back;
-                    std::thread::sleep(Duration::from_millis(2));
+                    std::thread::sleep(POLL);
                 }
                 Err(TrySendError::Full(_)) => {
-                    *stuck = true;
+                    *patience = patience.saturating_sub(start.elapsed());
                     return self.warnings.add(
                         "queue",
                         "a report or sample was left out because the disk is slower than the training".into(),
@@ -238,4 +246,34 @@ impl Warnings {
 /// Nothing behind these locks can be left half changed, so a panic elsewhere is no reason to add one here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_costs_orders_not_the_training() {
+        // A queue that nobody empties, and little patience left.
+        let (orders, queue) = sync_channel(1);
+        let mut report = RunReport {
+            orders: Some(orders),
+            writer: None,
+            warnings: Arc::default(),
+            patience: Mutex::new(Duration::ZERO),
+        };
+        let start = Instant::now();
+        for _ in 0..4 {
+            report.text("note", "text");
+        }
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        let sentence = "a report or sample was left out because the disk is slower than the training";
+        assert_eq!(report.warnings(), [format!("{sentence} (and 2 times more)")]);
+        // The queue moves again.
+        assert!(queue.recv().is_ok());
+        report.text("note", "text");
+        assert_eq!(report.warnings(), [format!("{sentence} (and 2 times more)")]);
+        report.finish();
+        assert_eq!(queue.into_iter().count(), 1);
+    }
 }

@@ -1,0 +1,198 @@
+//! `gan interpolate`: pictures on the way from one seed to the next.
+
+use crate::failure::usage;
+use crate::latents;
+use crate::located::{self, Located};
+use crate::pictures;
+use crate::say::line;
+use anyhow::Result;
+use clap::ValueEnum;
+use gan_core::device::DevicePolicy;
+use gan_core::error::Error;
+use gan_core::variant::GenerateOptions;
+use gan_report::{Grid, Picture};
+use std::path::{Path, PathBuf};
+use tch::{Kind, Tensor};
+
+/// Between which seeds, in how many steps.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// A run's folder (its newest checkpoint is used) or a checkpoint's
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    from_run: PathBuf,
+    /// The seeds to pass through, in this order
+    #[arg(long, value_delimiter = ',', value_name = "A,B,...", conflicts_with_all = ["from", "to"])]
+    seeds: Vec<u64>,
+    /// The first seed of two
+    #[arg(long, requires = "to", value_name = "SEED")]
+    from: Option<u64>,
+    /// The last seed of two
+    #[arg(long, requires = "from", value_name = "SEED")]
+    to: Option<u64>,
+    /// Pictures from one seed to the next, both included
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "N")]
+    steps: u32,
+    /// Go on from the last seed to the first, so that the animation has no jump
+    #[arg(long = "loop")]
+    closed: bool,
+    /// The animation's kind: gif opens everywhere, apng has true colours
+    #[arg(long, value_enum, default_value = "gif")]
+    animation: Animation,
+    /// Pictures per second of the animation
+    #[arg(long, default_value_t = 12.0, value_name = "X")]
+    fps: f64,
+    /// The files' path without an ending; a folder gets both files with names of their own
+    /// [default: `generated` in the run's folder]
+    #[arg(long, value_name = "DIR|STEM")]
+    out: Option<PathBuf>,
+    /// Below 1: less variety, more typical pictures
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    truncation: f64,
+    /// The class of all pictures, for variants that know classes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    class: i64,
+    /// Use the weights themselves, where there is a moving average of them
+    #[arg(long)]
+    raw_weights: bool,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// CPU threads; 0 for all cores
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gan interpolate runs/dcgan-fashion-mnist-32-001
+  gan interpolate runs/mine --seeds 3,14,15 --steps 32 --loop
+  gan interpolate runs/mine --from 1 --to 2 --animation apng --out morph";
+
+/// An animation's file format.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Animation {
+    /// 256 colours a picture, opens everywhere
+    Gif,
+    /// True colours, opens in browsers
+    Apng,
+}
+
+/// Generates and writes.
+///
+/// # Errors
+/// A checkpoint or a place that cannot be used.
+pub fn run(args: Args) -> Result<()> {
+    let seeds = seeds(&args)?;
+    if !(args.fps.is_finite() && (0.01..=100.0).contains(&args.fps)) {
+        return Err(usage(format!("--fps {}: expected a number from 0.01 to 100", args.fps)));
+    }
+    let located = Located::find(&args.from_run)?;
+    let checkpoint = located.some_checkpoint()?;
+    let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
+    policy.apply();
+    let gan = located::load(&checkpoint, &policy)?;
+    if gan.classes() > 0 && !(0..gan.classes()).contains(&args.class) {
+        return Err(usage(format!("--class {}: there are {}, numbered from 0", args.class, gan.classes())));
+    }
+
+    let ends = latents::of_seeds(gan.as_ref(), &seeds)?;
+    let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
+    let mut rows: Vec<Vec<Picture>> = Vec::new();
+    for index in 0..seeds.len() as i64 - 1 {
+        let way = latents::spherical(&ends.f_get(index)?, &ends.f_get(index + 1)?, args.steps as usize)?;
+        let labels = match gan.classes() {
+            0 => None,
+            _ => Some(Tensor::f_full([i64::from(args.steps)], args.class, (Kind::Int64, policy.device))?),
+        };
+        let images = gan.generate(&way.f_to_device(policy.device)?, labels.as_ref(), &options)?;
+        rows.push(pictures::of_images(&images)?);
+    }
+
+    let (strip, animation) = targets(&args, &located, &seeds)?;
+    gan_report::save_png(&strip, &pictures::sheet(&rows.concat(), args.steps as usize)?)?;
+    line(format_args!("wrote {}", strip.display()));
+    let frames = frames(&rows, args.closed)?;
+    match args.animation {
+        Animation::Gif => gan_report::save_gif(&animation, &frames, args.fps)?,
+        Animation::Apng => gan_report::save_apng(&animation, &frames, args.fps)?,
+    }
+    line(format_args!("wrote {} ({} pictures)", animation.display(), frames.len()));
+    Ok(())
+}
+
+fn seeds(args: &Args) -> Result<Vec<u64>> {
+    let mut seeds = match (args.from, args.to) {
+        (Some(from), Some(to)) => vec![from, to],
+        _ if args.seeds.is_empty() => vec![1, 2, 3, 4],
+        _ => args.seeds.clone(),
+    };
+    if seeds.len() < 2 {
+        return Err(usage("--seeds: expected at least two, such as --seeds 1,2"));
+    }
+    if args.closed {
+        seeds.push(seeds[0]);
+    }
+    Ok(seeds)
+}
+
+/// Every picture once and large enough to be seen; a way that is not closed is gone back, so that
+/// nothing jumps.
+fn frames(rows: &[Vec<Picture>], closed: bool) -> Result<Vec<Picture>> {
+    let large = |picture: &Picture| -> Result<Picture> {
+        let layout = Grid { padding: 0, smallest_side: 128, ..Grid::default() };
+        Ok(gan_report::grid(std::slice::from_ref(picture), &layout)?)
+    };
+    // The end of a row is the beginning of the next.
+    let mut frames: Vec<Picture> =
+        rows.iter().flat_map(|row| &row[..row.len() - 1]).map(large).collect::<Result<_>>()?;
+    if !closed && let Some(last) = rows.last().and_then(|row| row.last()) {
+        let back: Vec<Picture> = frames.iter().skip(1).rev().cloned().collect();
+        frames.push(large(last)?);
+        frames.extend(back);
+    }
+    Ok(frames)
+}
+
+fn targets(args: &Args, located: &Located, seeds: &[u64]) -> Result<(PathBuf, PathBuf)> {
+    let words: Vec<String> = seeds.iter().take(8).map(u64::to_string).collect();
+    let name = format!("interpolation-{}", words.join("-"));
+    let stem = match &args.out {
+        Some(out) if out.is_dir() || out.as_os_str().to_string_lossy().ends_with('/') => out.join(name),
+        Some(out) => out.clone(),
+        None => located.run().unwrap_or(Path::new(".")).join("generated").join(name),
+    };
+    if let Some(folder) = stem.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|source| Error::file(folder, source))?;
+    }
+    // Not `with_extension`: it would cut a name such as `v1.5` short.
+    let with = |ending: &str| {
+        let known = [".png", ".gif", ".apng"];
+        let text = stem.to_string_lossy().into_owned();
+        let bare = known.iter().find_map(|ending| text.strip_suffix(ending)).unwrap_or(&text);
+        PathBuf::from(format!("{bare}{ending}"))
+    };
+    // An animated PNG called .png would overwrite the strip.
+    let animation = match args.animation {
+        Animation::Gif => with(".gif"),
+        Animation::Apng => with(".apng"),
+    };
+    Ok((with(".png"), animation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_jumps_and_nothing_is_shown_twice() {
+        let picture = |value: u8| Picture { width: 1, height: 1, channels: 1, pixels: vec![value] };
+        let rows = vec![vec![picture(1), picture(2), picture(3)], vec![picture(3), picture(4), picture(5)]];
+        let values = |closed| -> Vec<u8> {
+            frames(&rows, closed).expect("frames").iter().map(|picture| picture.pixels[0]).collect()
+        };
+        assert_eq!(values(false), [1, 2, 3, 4, 5, 4, 3, 2]);
+        assert_eq!(values(true), [1, 2, 3, 4]);
+        assert_eq!(frames(&rows, true).expect("frames")[0].width, 128);
+    }
+}

@@ -1,0 +1,32 @@
+//! One file per command.
+
+pub mod completions;
+pub mod data;
+pub mod doctor;
+pub mod info;
+pub mod interpolate;
+pub mod resume;
+pub mod sample;
+pub mod train;
+
+use crate::cli::{Cli, Command};
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// Does what the arguments ask.
+///
+/// # Errors
+/// The command's.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Train(args) => return train::run(*args),
+        Command::Resume(args) => return resume::run(args),
+        Command::Sample(args) => sample::run(args)?,
+        Command::Interpolate(args) => interpolate::run(args)?,
+        Command::Info(args) => info::run(args)?,
+        Command::Data(args) => data::run(args)?,
+        Command::Doctor(args) => doctor::run(args)?,
+        Command::Completions(args) => completions::run(&args),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,107 @@
+//! `gan resume`: goes on exactly where a run stopped.
+
+use crate::config::{RunConfig, amount};
+use crate::failure::usage;
+use crate::located::{self, Located};
+use crate::say::{note, thousands};
+use crate::session::{self, Start};
+use crate::dataset;
+use anyhow::{Result, anyhow};
+use gan_core::error::Error;
+use gan_core::trainer::RunDir;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Which run, and what may differ.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// A run's folder (its newest checkpoint is used) or a checkpoint inside one
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    from: PathBuf,
+    /// Train until so many images in all: 500k, 2M
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    images: Option<u64>,
+    /// auto, cpu or cuda:N [default: the run's]
+    #[arg(long)]
+    device: Option<String>,
+    /// CPU threads, 0 for all cores [default: the run's; another number changes the last bits of sums]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gan resume runs/dcgan-fashion-mnist-32-001
+  gan resume runs/dcgan-fashion-mnist-32-001 --images 2M
+  gan resume runs/mine/checkpoints/000200000        from an older checkpoint; newer ones are set aside";
+
+/// Goes on.
+///
+/// # Errors
+/// A run that cannot be gone on with; whatever ends training early.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let located = Located::find(&args.from)?;
+    let Some(folder) = located.run().map(Path::to_owned) else {
+        let why = "lies in no run folder; `gan sample` can use it, `gan resume` needs the run around it";
+        return Err(Error::checkpoint(&args.from, why).into());
+    };
+    let run = RunDir::open(&folder)?;
+    let checkpoint = located.checkpoint()?;
+    let mut config = match &checkpoint {
+        Some(checkpoint) => located::config_of(checkpoint)?,
+        None => located::config_in(&folder)?,
+    };
+    let done = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.meta.clock.images);
+    config.train.images = length(&args, &config, done, &folder)?;
+    if let Some(device) = args.device {
+        config.device.device = device;
+    }
+    if let Some(threads) = args.threads {
+        config.device.threads = threads;
+    }
+    let policy = config.device.policy()?;
+    policy.apply();
+    config.device = crate::config::DeviceConfig::of(&policy);
+    let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
+    dataset::check(&data, &config)?;
+    record(&config, &folder)?;
+    match &checkpoint {
+        Some(checkpoint) => note(format_args!("going on from {}", checkpoint.path.display())),
+        None => note(format_args!("{}: no checkpoint yet; starting anew", folder.display())),
+    }
+    session::train(Start { policy, config, data, run, from: checkpoint })
+}
+
+/// The run's length in images, which only ever grows.
+fn length(args: &Args, config: &RunConfig, done: u64, folder: &Path) -> Result<u64> {
+    let images = args.images.unwrap_or(config.train.images);
+    if done < images {
+        return Ok(images);
+    }
+    match args.images {
+        Some(images) => Err(usage(format!(
+            "--images {images}: {} has shown {} already; name more",
+            folder.display(),
+            thousands(done)
+        ))),
+        None => Err(anyhow!(
+            "{}: the run is finished, all its {} images were shown; train on with --images {}",
+            folder.display(),
+            thousands(done),
+            done * 2
+        )),
+    }
+}
+
+/// Keeps `config.toml` true where the run's length or device has changed.
+fn record(config: &RunConfig, folder: &Path) -> Result<()> {
+    let path = folder.join("config.toml");
+    let text = config.to_toml()?;
+    if std::fs::read_to_string(&path).is_ok_and(|known| known == text) {
+        return Ok(());
+    }
+    let aside = folder.join(".config.toml.new");
+    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, &path));
+    written.map_err(|source| Error::file(&path, source).into())
+}

@@ -1,0 +1,206 @@
+//! `gan sample`: new pictures from a checkpoint.
+
+use crate::config::amount;
+use crate::failure::usage;
+use crate::latents;
+use crate::located::{self, Located};
+use crate::pictures;
+use crate::say::line;
+use anyhow::{Context, Result};
+use gan_core::device::DevicePolicy;
+use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_report::Picture;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use std::path::{Path, PathBuf};
+use tch::{Kind, Tensor};
+
+/// How many pictures of what, and where to.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// A run's folder (its newest checkpoint is used) or a checkpoint's
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    from: PathBuf,
+    /// How many pictures
+    #[arg(long, default_value = "64", value_parser = amount::positive, value_name = "N")]
+    count: u64,
+    /// The seed of the first picture; the next ones have the following seeds
+    #[arg(long, default_value = "1", value_parser = amount::argument, value_name = "N")]
+    seed: u64,
+    /// All pictures on one sheet, which is the default; with a number: so many in a row
+    #[arg(long, num_args = 0..=1, default_missing_value = "0", require_equals = true, value_name = "COLUMNS")]
+    grid: Option<usize>,
+    /// A file for every picture, in its own size; with --grid the sheet as well
+    #[arg(long)]
+    single: bool,
+    /// The files' format
+    #[arg(long, value_enum, default_value = "png")]
+    format: Format,
+    /// A folder, or a file for the sheet [default: `generated` in the run's folder]
+    #[arg(long, value_name = "DIR|FILE")]
+    out: Option<PathBuf>,
+    /// Below 1: less variety, more typical pictures
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    truncation: f64,
+    /// The class of all pictures, for variants that know classes [default: all in turn]
+    #[arg(long, value_name = "N")]
+    class: Option<i64>,
+    /// Use the weights themselves, where there is a moving average of them
+    #[arg(long)]
+    raw_weights: bool,
+    /// How many are generated at a time
+    #[arg(long, default_value = "64", value_parser = amount::positive, value_name = "N")]
+    batch: u64,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// CPU threads; 0 for all cores
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gan sample runs/dcgan-fashion-mnist-32-001
+  gan sample runs/dcgan-fashion-mnist-32-001 --count 100 --grid=10 --out sheet.png
+  gan sample runs/mine/checkpoints/000200000 --count 1000 --single --out pictures/ --format webp";
+
+/// A picture file's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Lossless, read everywhere
+    Png,
+    /// Small, with losses; no transparency
+    #[value(alias = "jpeg")]
+    Jpg,
+    /// Lossless and small
+    Webp,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpg => "jpg",
+            Self::Webp => "webp",
+        }
+    }
+}
+
+/// Generates and writes.
+///
+/// # Errors
+/// A checkpoint or a place that cannot be used.
+pub fn run(args: Args) -> Result<()> {
+    check(&args)?;
+    let located = Located::find(&args.from)?;
+    let checkpoint = located.some_checkpoint()?;
+    let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
+    policy.apply();
+    let gan = located::load(&checkpoint, &policy)?;
+
+    let (folder, sheet) = targets(&args, &located, checkpoint.meta.clock.images);
+    std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
+    let mut on_sheet = Vec::new();
+    for first in (0..args.count).step_by(args.batch as usize) {
+        let count = args.batch.min(args.count - first);
+        let seeds: Vec<u64> = (first..first + count).map(|index| args.seed.wrapping_add(index)).collect();
+        let generated = pictures::of_images(&generate(gan.as_ref(), &seeds, &args, &policy)?)?;
+        if args.single {
+            for (seed, picture) in seeds.iter().zip(&generated) {
+                save(picture, &folder.join(format!("seed{seed:06}.{}", args.format.extension())), args.format)?;
+            }
+        }
+        if sheet.is_some() {
+            on_sheet.extend(generated);
+        }
+    }
+    if args.single {
+        line(format_args!("wrote {} pictures to {}", args.count, folder.display()));
+    }
+    if let Some(path) = sheet {
+        let format = path.extension().and_then(|text| clap::ValueEnum::from_str(&text.to_string_lossy(), true).ok());
+        save(&pictures::sheet(&on_sheet, args.grid.unwrap_or(0))?, &path, format.unwrap_or(args.format))?;
+        line(format_args!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+fn check(args: &Args) -> Result<()> {
+    if !(0.0..=10.0).contains(&args.truncation) {
+        return Err(usage(format!("--truncation {}: expected a number from 0 to 10; 1 is none", args.truncation)));
+    }
+    if args.single && args.grid.is_none() && args.out.as_deref().is_some_and(names_a_file) {
+        return Err(usage("--single writes several files: --out must be a folder"));
+    }
+    // A sheet is one picture in memory; past this its encoders give up, too.
+    if !args.single && args.count > 10_000 {
+        return Err(usage(format!("--count {}: a sheet holds at most 10,000 pictures; add --single", args.count)));
+    }
+    Ok(())
+}
+
+/// The folder, and the sheet's file if there is to be one.
+fn targets(args: &Args, located: &Located, images: u64) -> (PathBuf, Option<PathBuf>) {
+    let default = || located.run().map_or_else(|| PathBuf::from("generated"), |run| run.join("generated"));
+    let wants_sheet = args.grid.is_some() || !args.single;
+    let name = format!("sheet-{images:09}-seed{}.{}", args.seed, args.format.extension());
+    match &args.out {
+        Some(out) if names_a_file(out) => {
+            let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+            (folder.unwrap_or(Path::new(".")).to_owned(), Some(out.clone()))
+        }
+        out => {
+            let folder = out.clone().unwrap_or_else(default);
+            let sheet = wants_sheet.then(|| folder.join(name));
+            (folder, sheet)
+        }
+    }
+}
+
+fn names_a_file(path: &Path) -> bool {
+    !path.is_dir() && path.extension().is_some_and(|text| <Format as clap::ValueEnum>::from_str(&text.to_string_lossy(), true).is_ok())
+}
+
+fn generate(gan: &dyn ImageGan, seeds: &[u64], args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
+    let z = latents::of_seeds(gan, seeds)?.f_to_device(policy.device)?;
+    let labels = match (gan.classes(), args.class) {
+        (0, None) => None,
+        (0, Some(_)) => return Err(usage("--class: this variant knows no classes")),
+        (classes, Some(class)) if !(0..classes).contains(&class) => {
+            return Err(usage(format!("--class {class}: there are {classes}, numbered from 0")));
+        }
+        (classes, class) => {
+            let labels: Vec<i64> =
+                seeds.iter().map(|&seed| class.unwrap_or((seed.wrapping_sub(args.seed) as i64) % classes)).collect();
+            Some(Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?.f_to_device(policy.device)?)
+        }
+    };
+    let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
+    Ok(gan.generate(&z, labels.as_ref(), &options)?)
+}
+
+fn save(picture: &Picture, path: &Path, format: Format) -> Result<()> {
+    let mut bytes = Vec::new();
+    let without_alpha = if picture.channels == 4 { picture.to_rgb() } else { picture.clone() };
+    match format {
+        Format::Png => bytes = gan_report::encode_png(picture)?,
+        Format::Jpg => encode(&without_alpha, JpegEncoder::new_with_quality(&mut bytes, 92))?,
+        Format::Webp => encode(picture, WebPEncoder::new_lossless(&mut bytes))?,
+    }
+    std::fs::write(path, bytes).map_err(|source| gan_core::error::Error::file(path, source))?;
+    Ok(())
+}
+
+fn encode(picture: &Picture, encoder: impl ImageEncoder) -> Result<()> {
+    let colour = match picture.channels {
+        1 => ExtendedColorType::L8,
+        3 => ExtendedColorType::Rgb8,
+        _ => ExtendedColorType::Rgba8,
+    };
+    encoder
+        .write_image(&picture.pixels, picture.width, picture.height, colour)
+        .context("a picture cannot be written in this format")
+}

@@ -1,0 +1,167 @@
+//! `gan train`: a new run.
+
+use crate::config::{DeviceConfig, Layers, RunConfig, amount};
+use crate::dataset::{self, Opened};
+use crate::say::{line, note, thousands};
+use crate::session::{self, Start};
+use crate::variants::VariantName;
+use anyhow::Result;
+use gan_core::device::DevicePolicy;
+use gan_core::trainer::RunDir;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What to train, on what, where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Which GAN
+    variant: VariantName,
+    /// Settings that belong together; an unknown name lists all
+    #[arg(long, value_name = "P")]
+    preset: Option<String>,
+    /// A built-in or fetched data set (see `gan data list`), or a folder, zip, IDX or CIFAR file of images
+    #[arg(long, value_name = "D")]
+    data: Option<String>,
+    /// The run's folder [default: runs/VARIANT-PRESET-NNN]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Train until so many images were shown: 500k, 2M
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    images: Option<u64>,
+    /// Images in a step
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    batch: Option<u64>,
+    /// Height and width in pixels [default: the preset's]
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    size: Option<u64>,
+    /// 1 grey, 3 colour [default: the data's]
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    channels: Option<u64>,
+    /// auto, cpu or cuda:N
+    #[arg(long)]
+    device: Option<String>,
+    /// auto, f32 or bf16; auto takes bf16 where the hardware has it
+    #[arg(long)]
+    precision: Option<String>,
+    /// CPU threads; 0 for all cores
+    #[arg(long, value_name = "N")]
+    threads: Option<u64>,
+    /// Everything random is a function of it
+    #[arg(long, value_parser = amount::argument, value_name = "N")]
+    seed: Option<u64>,
+    /// Stop at the first broken image instead of leaving it out
+    #[arg(long)]
+    strict: bool,
+    /// Show each image mirrored in half of its draws
+    #[arg(long)]
+    mirror: bool,
+    /// Any setting by its key or the end of it; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// A TOML file of settings, such as another run's config.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print what would be trained on what, and stop
+    #[arg(long)]
+    dry_run: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gan train dcgan                                        the built-in Fashion-MNIST images, 32x32
+  gan train dcgan --data photos/ --size 64 --images 2M   a folder of pictures of any size
+  gan train dcgan --set loss=hinge --set generator_optimizer.lr=1e-4
+  gan train dcgan --config runs/mine/config.toml --seed 2
+  gan train dcgan --dry-run                              prints every setting there is
+
+Later settings win: preset, then --config, then flags, then --set.";
+
+/// Trains.
+///
+/// # Errors
+/// Settings, data or a place that cannot be used; whatever ends training early.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let (config, policy, data) = resolve(&args)?;
+    if args.dry_run {
+        describe(&config, &policy, &data)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let out = args.out.unwrap_or_else(|| free_folder(&config));
+    let run = RunDir::create(&out, &config.to_toml()?)?;
+    note(format_args!(
+        "training {} on {} in {}\non {}, {}, {} threads, for {} images",
+        config.gan.variant().word(),
+        data.summary(),
+        out.display(),
+        config.device.device,
+        config.device.precision,
+        config.device.threads,
+        thousands(config.train.images)
+    ));
+    session::train(Start { policy, config, data, run, from: None })
+}
+
+/// All layers, with what the data and the machine decide filled in.
+fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
+    let mut layers = Layers::new(args.variant, args.preset.as_deref(), args.config.as_deref())?;
+    layers.flag("data.source", args.data.clone())?;
+    layers.flag("data.strict", args.strict.then_some(true))?;
+    layers.flag("data.mirror", args.mirror.then_some(true))?;
+    layers.flag("train.images", args.images)?;
+    layers.flag("train.seed", args.seed)?;
+    layers.flag("device.device", args.device.clone())?;
+    layers.flag("device.precision", args.precision.clone())?;
+    layers.flag("device.threads", args.threads)?;
+    for (key, value) in [("batch", args.batch), ("size", args.size), ("channels", args.channels)] {
+        layers.gan_flag(key, value)?;
+    }
+    for assignment in &args.set {
+        layers.set(assignment)?;
+    }
+    let channels_given = layers.is_given("channels");
+    let mut config = layers.clone().resolve()?;
+    config.train.validate()?;
+    config.gan.validate()?;
+    let policy = config.device.policy()?;
+    policy.apply();
+
+    let channels = channels_given.then(|| config.gan.channels());
+    let data = dataset::open(&config.data, config.gan.size(), channels)?;
+    if !channels_given {
+        layers.gan_flag("channels", Some(data.channels()))?;
+        config = layers.resolve()?;
+        config.gan.validate()?;
+    }
+    config.device = DeviceConfig::of(&policy);
+    config.data.source = dataset::absolute(&config.data.source);
+    dataset::check(&data, &config)?;
+    Ok((config, policy, data))
+}
+
+fn describe(config: &RunConfig, policy: &DevicePolicy, data: &Opened) -> Result<()> {
+    line(format_args!("{}", config.to_toml()?.trim_end()));
+    line(format_args!("\n# data: {}", data.summary()));
+    for player in config.gan.build(policy, config.train.seed)?.players() {
+        let parameters = thousands(player.parameters().count() as u64);
+        line(format_args!("# {}: {parameters} parameters", player.name()));
+    }
+    let steps = config.train.images.div_ceil(config.gan.batch().max(1) as u64);
+    line(format_args!("# length: {} images, {} steps", thousands(config.train.images), thousands(steps)));
+    Ok(())
+}
+
+/// `runs/VARIANT-WHAT-NNN`, the next number that is free.
+fn free_folder(config: &RunConfig) -> PathBuf {
+    let what = match config.data.source.as_str() {
+        gan_data::DEFAULT => config.preset.clone(),
+        other => Path::new(other).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+    };
+    let word: String = what.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let begin = format!("{}-{word}-", config.gan.variant().word());
+    let numbers = std::fs::read_dir("runs").into_iter().flatten().flatten().filter_map(|entry| {
+        entry.file_name().to_string_lossy().strip_prefix(&begin)?.parse::<u32>().ok()
+    });
+    let number = numbers.max().unwrap_or(0) + 1;
+    Path::new("runs").join(format!("{begin}{number:03}"))
+}

@@ -1,0 +1,158 @@
+//! The layers of a configuration, each over the one before.
+
+use super::tree::Tree;
+use super::{DataConfig, DeviceConfig, RunConfig};
+use crate::failure::usage;
+use crate::variants::{VariantConfig, VariantName};
+use anyhow::{Result, anyhow};
+use gan_core::error::Error;
+use gan_core::trainer::TrainConfig;
+use serde_json::Value;
+use std::path::Path;
+
+/// A configuration in the making.
+#[derive(Clone)]
+#[derive(Debug)]
+pub struct Layers {
+    variant: VariantName,
+    tree: Tree,
+}
+
+impl Layers {
+    /// The first two layers: the preset (the flag's, else the file's, else the variant's default) and the file.
+    ///
+    /// # Errors
+    /// An unknown preset; a file that cannot be read, is for another variant or holds an unknown key.
+    pub fn new(variant: VariantName, preset: Option<&str>, file: Option<&Path>) -> Result<Self> {
+        let file = file.map(|path| read(path, variant)).transpose()?;
+        let in_file = file.as_ref().and_then(|(value, _)| value.get("preset")?.as_str().map(str::to_owned));
+        let preset = preset.map(str::to_owned).or(in_file).unwrap_or_else(|| variant.default_preset().to_owned());
+        let gan = VariantConfig::preset(variant, &preset)?;
+        let train = preset_train(variant, &preset);
+        let first =
+            RunConfig { preset, gan, train, data: DataConfig::default(), device: DeviceConfig::default() };
+        let mut layers = Self { variant, tree: Tree::new(first.to_value()) };
+        if let Some((mut value, name)) = file {
+            if let Some(fields) = value.as_object_mut() {
+                fields.retain(|key, _| key != "variant" && key != "preset");
+            }
+            layers.tree.merge(&value, &name)?;
+        }
+        Ok(layers)
+    }
+
+    /// A flag of the variant's section, such as `batch`.
+    ///
+    /// # Errors
+    /// The variant has no such setting.
+    pub fn gan_flag(&mut self, key: &str, value: Option<impl Into<Value>>) -> Result<()> {
+        self.flag(&format!("{}.{key}", self.variant.word()), value)
+    }
+
+    /// A flag, if it was given.
+    ///
+    /// # Errors
+    /// There is no such setting.
+    pub fn flag(&mut self, path: &str, value: Option<impl Into<Value>>) -> Result<()> {
+        match value {
+            Some(value) => self.tree.put(path, &value.into()).map_err(|why| usage(format!("{path}: {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// `--set key=value`
+    ///
+    /// # Errors
+    /// An unknown key or a value that does not fit, with what would.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let key = assignment.split('=').next().unwrap_or_default().trim();
+        if matches!(key, "variant" | "preset") {
+            return Err(usage(format!("--set {key}: cannot be set here; it is chosen by `gan train VARIANT --preset P`")));
+        }
+        self.tree.assign(assignment)
+    }
+
+    /// Whether a setting of the variant was given by anything but the preset.
+    pub fn is_given(&self, key: &str) -> bool {
+        self.tree.is_given(&format!("{}.{key}", self.variant.word()))
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// A value that cannot be.
+    pub fn resolve(self) -> Result<RunConfig> {
+        RunConfig::from_value(&self.tree.into_value())
+    }
+}
+
+fn read(path: &Path, variant: VariantName) -> Result<(Value, String)> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
+    let name = path.display().to_string();
+    let value: Value = toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        let place = line.map(|line| format!(", line {line}")).unwrap_or_default();
+        usage(format!("{name}{place}: {}", error.message().replace('\n', "; ")))
+    })?;
+    match value.get("variant").map(|word| word.as_str().ok_or_else(|| anyhow!("{name}: variant is no text"))) {
+        Some(word) if word.as_ref().is_ok_and(|word| *word != variant.word()) => {
+            Err(usage(format!("{name}: is for variant `{}`, not `{}`", word?, variant.word())))
+        }
+        Some(Err(error)) => Err(error),
+        _ => Ok((value, name)),
+    }
+}
+
+/// The length and cadences of a preset's runs.
+fn preset_train(_variant: VariantName, _preset: &str) -> TrainConfig {
+    TrainConfig::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(file: Option<&str>) -> Result<Layers> {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, file.unwrap_or_default()).expect("file");
+        Layers::new(VariantName::Dcgan, None, file.map(|_| path.as_path()))
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let file = "preset = \"dcgan-64\"\n[dcgan]\nbatch = 32\nlatent = 50\n[train]\nimages = \"500k\"\n";
+        let mut layers = layers(Some(file)).expect("layers");
+        layers.gan_flag("batch", Some(16)).expect("flag");
+        layers.gan_flag("size", None::<i64>).expect("no flag");
+        layers.set("latent=25").expect("set");
+        assert!(layers.is_given("latent") && !layers.is_given("channels"));
+        let config = layers.resolve().expect("config");
+        assert_eq!((config.preset.as_str(), config.gan.size(), config.gan.batch()), ("dcgan-64", 64, 16));
+        assert_eq!(config.train.images, 500_000);
+        assert_eq!(config.to_value()["dcgan"]["latent"], 25);
+    }
+
+    #[test]
+    fn a_run_s_record_is_a_config_file() {
+        let mut first = layers(None).expect("layers");
+        first.set("loss=hinge").expect("set");
+        let config = first.resolve().expect("config");
+        let text = config.to_toml().expect("toml");
+        assert_eq!(RunConfig::from_toml(&text).expect("read"), config);
+        assert_eq!(layers(Some(&text)).expect("layers").resolve().expect("config"), config);
+    }
+
+    #[test]
+    fn files_that_do_not_fit_are_refused_in_one_sentence() {
+        let refused = |text: &str| {
+            let error = layers(Some(text)).and_then(Layers::resolve).expect_err(text);
+            crate::failure::sentence(&error)
+        };
+        assert!(refused("variant = \"stylegan\"").contains("is for variant `stylegan`"));
+        assert!(refused("[dcgan]\nlos = \"hinge\"").contains("did you mean dcgan.loss?"));
+        assert!(refused("[dcgan]\nloss = \"hing\"").contains("dcgan.loss"));
+        assert!(refused("[dcgan\n").contains("line 1"));
+        assert!(refused("preset = \"none\"").contains("fashion-mnist-32"));
+    }
+}

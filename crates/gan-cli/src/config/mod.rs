@@ -1,0 +1,181 @@
+//! A run's whole configuration and how it comes about: preset < config file < flags < `--set`.
+
+pub mod amount;
+mod layers;
+mod suggest;
+mod tree;
+
+pub use layers::Layers;
+
+use crate::failure::usage;
+use crate::variants::{VariantConfig, VariantName};
+use anyhow::{Context, Result, anyhow};
+use gan_core::device::DevicePolicy;
+use gan_core::trainer::TrainConfig;
+use gan_data::Fit;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What a run is, resolved: nothing is left to be decided. It is written as `config.toml` and travels in
+/// every checkpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunConfig {
+    /// The preset it began from.
+    pub preset: String,
+    /// The variant and its settings; a section named after the variant.
+    pub gan: VariantConfig,
+    /// Length and cadences.
+    pub train: TrainConfig,
+    /// Where images come from.
+    pub data: DataConfig,
+    /// Where and how numbers are computed.
+    pub device: DeviceConfig,
+}
+
+/// Where images come from and how they are brought to size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// A built-in data set's name, or a folder or file.
+    pub source: String,
+    /// How an image of another size becomes one of the right size: auto, crop, pad, pad-edge, stretch.
+    pub fit: Fit,
+    /// Whether every image is mirrored left to right in half of its draws.
+    pub mirror: bool,
+    /// Whether a broken image stops the run instead of being left out.
+    pub strict: bool,
+    /// Threads that decode images; 0 chooses.
+    pub workers: usize,
+    /// Memory for decoded images in megabytes; beyond it they are decoded anew.
+    pub cache_mb: u64,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            source: gan_data::DEFAULT.to_owned(),
+            fit: Fit::Auto,
+            mirror: false,
+            strict: false,
+            workers: 0,
+            cache_mb: 2000,
+        }
+    }
+}
+
+/// Where and how numbers are computed, as a user says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeviceConfig {
+    /// `auto`, `cpu` or `cuda:N`.
+    pub device: String,
+    /// `auto`, `f32` or `bf16`.
+    pub precision: String,
+    /// CPU threads; 0 for all cores.
+    pub threads: usize,
+}
+
+impl Default for DeviceConfig {
+    fn default() -> Self {
+        Self { device: "auto".to_owned(), precision: "auto".to_owned(), threads: 0 }
+    }
+}
+
+impl DeviceConfig {
+    /// Finds out what `auto` means here.
+    ///
+    /// # Errors
+    /// A device that is not there or a word that is none.
+    pub fn policy(&self) -> Result<DevicePolicy> {
+        Ok(DevicePolicy::resolve(&self.device, &self.precision, self.threads)?)
+    }
+
+    /// The words for a policy, with nothing left open.
+    pub fn of(policy: &DevicePolicy) -> Self {
+        let precision = match policy.precision {
+            gan_core::device::Precision::F32 => "f32",
+            gan_core::device::Precision::Bf16 => "bf16",
+        };
+        Self {
+            device: gan_core::device::device_name(policy.device),
+            precision: precision.to_owned(),
+            threads: policy.threads,
+        }
+    }
+}
+
+impl RunConfig {
+    /// Everything as one tree: `variant`, `preset`, a section named after the variant, `train`, `data`, `device`.
+    pub fn to_value(&self) -> Value {
+        let variant = self.gan.variant().word();
+        let section = |value: serde_json::Result<Value>| value.expect("a configuration is plain data");
+        let mut tree = Map::new();
+        tree.insert("variant".to_owned(), variant.into());
+        tree.insert("preset".to_owned(), self.preset.as_str().into());
+        tree.insert(variant.to_owned(), self.gan.section());
+        tree.insert("train".to_owned(), section(serde_json::to_value(&self.train)));
+        tree.insert("data".to_owned(), section(serde_json::to_value(&self.data)));
+        tree.insert("device".to_owned(), section(serde_json::to_value(&self.device)));
+        Value::Object(tree)
+    }
+
+    /// Reads what [`RunConfig::to_value`] made.
+    ///
+    /// # Errors
+    /// What is missing or does not fit, with its path.
+    pub fn from_value(value: &Value) -> Result<Self> {
+        let text = |key: &str| {
+            value.get(key).and_then(Value::as_str).ok_or_else(|| anyhow!("the configuration names no {key}"))
+        };
+        let word = text("variant")?;
+        let variant = VariantName::of(word)
+            .ok_or_else(|| anyhow!("this program knows no variant `{word}`; it was made by another version"))?;
+        let section = |key: &str| value.get(key).unwrap_or(&Value::Null);
+        Ok(Self {
+            preset: text("preset")?.to_owned(),
+            gan: VariantConfig::read(variant, section(variant.word()))?,
+            train: read_section("train", section("train"))?,
+            data: read_section("data", section("data"))?,
+            device: read_section("device", section("device"))?,
+        })
+    }
+
+    /// `config.toml`, with what a reader should know in front.
+    ///
+    /// # Errors
+    /// A value that TOML has no words for.
+    pub fn to_toml(&self) -> Result<String> {
+        let body = toml::to_string(&self.to_value()).context("the configuration cannot be written as TOML")?;
+        Ok(format!(
+            "# What this run is, with nothing left open. It is a record: changing it here changes nothing.\n\
+             # A new run like it: gan train {} --config THIS_FILE --out ANOTHER_FOLDER\n\
+             # Times (images, report_images, ...) are counted in images shown to the discriminator.\n\n{body}",
+            self.gan.variant().word()
+        ))
+    }
+
+    /// Reads a run's `config.toml`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no run's configuration.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let value: Value = toml::from_str(text).map_err(|error| anyhow!("{}", error.message()))?;
+        Self::from_value(&value)
+    }
+}
+
+/// Reads one section; a complaint begins with the path of what it is about.
+///
+/// # Errors
+/// A key or value that does not fit.
+pub fn read_section<T: DeserializeOwned>(name: &str, section: &Value) -> Result<T> {
+    if section.is_null() {
+        return Err(usage(format!("{name}: the section is missing")));
+    }
+    serde_path_to_error::deserialize(section).map_err(|error| {
+        let path = error.path().to_string();
+        let path = if path == "." { name.to_owned() } else { format!("{name}.{path}") };
+        usage(format!("{path}: {}", error.inner()))
+    })
+}

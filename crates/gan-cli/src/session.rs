@@ -1,0 +1,199 @@
+//! The training loop: steps, and what is due between them. `train` and `resume` both end up here.
+
+use crate::config::RunConfig;
+use crate::dataset::Opened;
+use crate::failure::INTERRUPTED;
+use crate::interrupt::Interrupt;
+use crate::pictures;
+use crate::progress::Progress;
+use crate::say::{duration, line, thousands};
+use anyhow::{Context, Result, anyhow};
+use gan_core::device::DevicePolicy;
+use gan_core::trainer::{Checkpoint, Identity, Report, RunDir, Trainer};
+use gan_core::variant::ImageGan;
+use gan_report::{LogLine, RunReport};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What a session needs to begin.
+#[derive(Debug)]
+pub struct Start {
+    /// Where and how numbers are computed.
+    pub policy: DevicePolicy,
+    /// The resolved configuration.
+    pub config: RunConfig,
+    /// The data set, opened.
+    pub data: Opened,
+    /// The run's folder, held.
+    pub run: RunDir,
+    /// Where to go on; `None` at the beginning.
+    pub from: Option<Checkpoint>,
+}
+
+/// Trains until the run is finished or the user interrupts it.
+///
+/// # Errors
+/// Whatever ended training early; the sentence says what is kept.
+pub fn train(start: Start) -> Result<ExitCode> {
+    let Start { policy, config, data, run, from } = start;
+    let folder = run.path().to_owned();
+    let interrupt = Interrupt::install()?;
+    let mut gan = config.gan.build(&policy, config.train.seed)?;
+    let mut source = data.source(&config, &policy)?;
+    let identity = Identity::of(gan.as_ref(), config.to_value());
+    let mut trainer = Trainer::new(config.train.clone(), policy, run, identity)?;
+    if let Some(checkpoint) = &from {
+        trainer.resume(checkpoint, gan.as_mut(), &mut source)?;
+        set_newer_aside(checkpoint, &folder)?;
+    }
+
+    let report = RunReport::open(&folder)?;
+    if from.is_none() {
+        report.text("config", format!("```toml\n{}\n```", config.to_toml()?));
+        let real = pictures::sheet(&data.pictures(64)?, 8)?;
+        report.sample(0, "real", real, "samples/real.png");
+    }
+    let mut session = Session {
+        progress: Progress::new(trainer.clock().images, config.train.images),
+        warned: 0,
+        data,
+        broken: 0,
+        report,
+    };
+    let began = Instant::now();
+    let mut steps = || -> Result<bool> {
+        loop {
+            let tick = trainer.advance(gan.as_mut(), &mut source)?;
+            session.progress.advance(tick.clock.images);
+            tick.warnings.iter().for_each(|warning| session.progress.warn(warning));
+            if let Some(report) = &tick.report {
+                session.show(report);
+            }
+            if tick.preview {
+                session.preview(&trainer, gan.as_ref())?;
+            }
+            if tick.finished {
+                return Ok(true);
+            }
+            if interrupt.requested() {
+                trainer.save_now(gan.as_mut(), &mut source)?;
+                return Ok(false);
+            }
+        }
+    };
+    let outcome = steps();
+    session.progress.finish();
+    let clock = trainer.clock();
+    let outcome = outcome.and_then(|finished| trainer.finish().map(|()| finished).map_err(Into::into));
+    session.mention_broken_images();
+    for warning in session.report.close().iter().skip(session.warned) {
+        crate::say::note(format_args!("warning: {warning}"));
+    }
+    match outcome {
+        Ok(true) => {
+            epilogue(&folder, clock.images, began.elapsed().as_secs_f64());
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(false) => {
+            line(format_args!(
+                "interrupted and saved after {} images; go on with: gan resume {}",
+                thousands(clock.images),
+                folder.display()
+            ));
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Err(error) => {
+            let kept = match RunDir::checkpoints_of(&folder).last() {
+                Some(checkpoint) => format!("; the checkpoint {} is kept", checkpoint.display()),
+                None => "; there is no checkpoint yet".to_owned(),
+            };
+            let after = format!("stopped after {} images", thousands(clock.images));
+            Err(anyhow!("{}{kept}", crate::failure::sentence(&error))).context(after)
+        }
+    }
+}
+
+/// What accompanies the steps.
+struct Session {
+    progress: Progress,
+    report: RunReport,
+    /// How many of the report's warnings were shown.
+    warned: usize,
+    data: Opened,
+    /// How many broken images were mentioned.
+    broken: usize,
+}
+
+impl Session {
+    fn show(&mut self, report: &Report) {
+        self.progress.report(report);
+        self.report.report(&log_line(report));
+        let warnings = self.report.warnings();
+        for warning in warnings.iter().skip(self.warned) {
+            self.progress.warn(warning);
+        }
+        self.warned = warnings.len();
+        self.mention_broken_images();
+    }
+
+    fn mention_broken_images(&mut self) {
+        let (count, sentence) = self.data.news_of_broken(self.broken);
+        self.broken = count;
+        if let Some(sentence) = sentence {
+            self.progress.warn(&sentence);
+        }
+    }
+
+    /// Only the generating happens here; encoding and writing are the report's thread's.
+    fn preview(&self, trainer: &Trainer, gan: &dyn ImageGan) -> Result<()> {
+        let images = trainer.clock().images;
+        for (index, panel) in trainer.preview(gan)?.iter().enumerate() {
+            let file = match index {
+                0 => format!("samples/{images:09}.png"),
+                _ => format!("samples/{images:09}-{}.png", panel.name.replace(['/', ' '], "-")),
+            };
+            self.report.sample(images, &panel.name, pictures::of_panel(panel)?, file);
+        }
+        Ok(())
+    }
+}
+
+fn log_line(report: &Report) -> LogLine {
+    let moments = |m: &gan_core::recorder::Moments| gan_report::Moments { mean: m.mean, std: m.std, count: m.count };
+    LogLine {
+        step: report.step,
+        images: report.images,
+        seconds: report.seconds,
+        images_per_second: report.images_per_second,
+        values: report.values.iter().map(|(name, values)| (name.clone(), moments(values))).collect(),
+    }
+}
+
+/// A run that goes on from an older checkpoint leaves the newer ones behind; they must neither be taken
+/// for its newest later on nor be lost.
+fn set_newer_aside(from: &Checkpoint, folder: &Path) -> Result<()> {
+    let name = |path: &Path| path.file_name().map(std::ffi::OsStr::to_owned);
+    let newer = RunDir::checkpoints_of(folder).into_iter().filter(|path| name(path) > name(&from.path));
+    for path in newer {
+        let plain = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let free = (0..).map(|n| path.with_file_name(format!("aside-{plain}-{n}"))).find(|path| !path.exists());
+        let aside = free.unwrap_or_else(|| path.clone());
+        std::fs::rename(&path, &aside).map_err(|source| gan_core::error::Error::file(&path, source))?;
+        crate::say::note(format_args!("the newer checkpoint {plain} was set aside as {}", aside.display()));
+    }
+    Ok(())
+}
+
+fn epilogue(folder: &Path, images: u64, seconds: f64) {
+    let run = folder.display();
+    line(format_args!(
+        "\nfinished: {} images; this session took {}\nthe run lies in {run}: look at samples/ and curves.png\n",
+        thousands(images),
+        duration(seconds)
+    ));
+    line(format_args!("new pictures:         gan sample {run}"));
+    line(format_args!("from one to another:  gan interpolate {run}"));
+    line(format_args!("train on:             gan resume {run} --images {}", images * 2));
+    line(format_args!("curves in a browser:  tensorboard --logdir {run}"));
+}

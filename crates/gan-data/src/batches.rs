@@ -1,0 +1,398 @@
+//! Batches as bytes, in the order of [`Order`], made ahead of time by worker threads.
+//!
+//! A batch is cut into pieces of a few images. The consumer keeps a window of pieces asked for; whichever
+//! worker is free takes the next. Pieces come back in any order and are put together by number, so threads
+//! change when an image is decoded but never which one it is. Buffers travel back and forth.
+
+use crate::dataset::{DataSet, Scratch};
+use crate::error::{Error, Result, panic_text};
+use crate::order::Order;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Images in one piece of work, at most.
+const PIECE_IMAGES: usize = 16;
+/// Bytes in one piece of work, unless one image has more.
+const PIECE_BYTES: usize = 2 << 20;
+/// Bytes made ahead of time, unless the workers need more to be busy.
+const AHEAD_BYTES: usize = 512 << 20;
+/// A batch of an in-memory set up to this size is copied by the caller: quicker than asking a thread.
+const DIRECT_BYTES: usize = 4 << 20;
+/// Set as the generation when the consumer is gone.
+const CLOSED: u64 = u64::MAX;
+
+/// How batches are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampling {
+    /// Images in a batch of one rank.
+    pub batch: usize,
+    /// Decides order and mirroring.
+    pub seed: u64,
+    /// This process, from 0.
+    pub rank: usize,
+    /// Number of processes that share the data.
+    pub world: usize,
+    /// Threads that decode; 0 for one per core, at most 8.
+    pub workers: usize,
+}
+
+impl Sampling {
+    /// Batches for a single process with the default number of workers.
+    pub fn new(batch: usize, seed: u64) -> Self {
+        Self { batch, seed, rank: 0, world: 1, workers: 0 }
+    }
+}
+
+/// Images and their classes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// `[N, C, H, W]` bytes.
+    pub images: Vec<u8>,
+    /// `[N]`, empty if the set has no labels.
+    pub labels: Vec<i64>,
+}
+
+/// An endless sequence of batches. Batch n is a pure function of (data, seed, rank, world, n).
+#[derive(Debug)]
+pub struct Batches {
+    data: Arc<DataSet>,
+    order: Order,
+    plan: Plan,
+    position: u64,
+    current: Batch,
+    scratch: Scratch,
+    workers: usize,
+    pool: Option<Pool>,
+}
+
+/// How a batch is cut.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    batch: usize,
+    piece: usize,
+    image_bytes: usize,
+    labelled: bool,
+}
+
+impl Plan {
+    fn pieces(&self) -> usize {
+        self.batch.div_ceil(self.piece)
+    }
+
+    fn items(&self, piece: usize) -> std::ops::Range<usize> {
+        piece * self.piece..self.batch.min((piece + 1) * self.piece)
+    }
+}
+
+impl Batches {
+    /// Batches of `data`. Threads start with the first draw, and only if there is something to decode.
+    ///
+    /// # Errors
+    /// A batch, over all ranks, that is empty or larger than the data set; a rank not below the world size.
+    pub fn new(data: Arc<DataSet>, sampling: Sampling) -> Result<Self> {
+        let Sampling { batch, seed, rank, world, workers } = sampling;
+        if world == 0 || rank >= world {
+            return Err(Error::config("rank", format!("{rank} is not below the number of processes, {world}")));
+        }
+        let images = data.len();
+        if batch == 0 || batch.saturating_mul(world) > images {
+            let processes = if world > 1 { format!(" in each of {world} processes") } else { String::new() };
+            let why = format!(
+                "{batch}{processes} is not between 1 and what the data set has, {images} images; \
+                 choose a smaller batch or more data"
+            );
+            return Err(Error::config("batch", why));
+        }
+        let image_bytes = data.image_bytes();
+        let labelled = data.label(0).is_some();
+        let piece = (PIECE_BYTES / image_bytes).clamp(1, PIECE_IMAGES).min(batch);
+        let workers = match workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8),
+            workers => workers,
+        };
+        Ok(Self {
+            order: Order::new(images, batch, rank, world, seed),
+            plan: Plan { batch, piece, image_bytes, labelled },
+            data,
+            position: 0,
+            current: Batch::default(),
+            scratch: Scratch::default(),
+            workers,
+            pool: None,
+        })
+    }
+
+    /// The data set behind it.
+    pub fn data(&self) -> &Arc<DataSet> {
+        &self.data
+    }
+
+    /// Batches drawn so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Goes to a position: the next batch is number `position`.
+    pub fn seek(&mut self, position: u64) {
+        if position != self.position {
+            self.position = position;
+            if let Some(pool) = &mut self.pool {
+                pool.restart(position);
+            }
+        }
+    }
+
+    /// The next batch, valid until the one after it is asked for.
+    ///
+    /// # Errors
+    /// No image can be read; a broken image under `strict`; a worker failed. Asking again tries again.
+    #[allow(clippy::should_implement_trait)] // it lends its buffer, which an iterator cannot
+    pub fn next(&mut self) -> Result<&Batch> {
+        let Plan { batch, image_bytes, labelled, .. } = self.plan;
+        self.current.images.resize(batch * image_bytes, 0);
+        self.current.labels.resize(if labelled { batch } else { 0 }, 0);
+        if self.data.is_whole() && batch * image_bytes <= DIRECT_BYTES {
+            let Batch { images, labels } = &mut self.current;
+            fill(&self.data, &self.order, self.position, 0..batch, &mut self.scratch, images, labels, || true)?;
+        } else {
+            self.gather()?;
+        }
+        self.position = self.position.wrapping_add(1);
+        Ok(&self.current)
+    }
+
+    /// Puts a batch together from the workers' pieces.
+    fn gather(&mut self) -> Result<()> {
+        let pool = match &mut self.pool {
+            Some(pool) => pool,
+            none => none.insert(Pool::start(&self.data, self.order, self.plan, self.workers, self.position)?),
+        };
+        for piece in 0..self.plan.pieces() {
+            let job = match pool.take(self.position, piece) {
+                Ok(job) => job,
+                Err(error) => {
+                    pool.restart(self.position);
+                    return Err(error);
+                }
+            };
+            let items = self.plan.items(piece);
+            let bytes = items.start * self.plan.image_bytes..items.end * self.plan.image_bytes;
+            self.current.images[bytes].copy_from_slice(&job.images);
+            if self.plan.labelled {
+                self.current.labels[items].copy_from_slice(&job.labels);
+            }
+            pool.spare.push(job);
+        }
+        Ok(())
+    }
+}
+
+/// Writes images `items` of batch `draw`, as long as `wanted`.
+#[allow(clippy::too_many_arguments)] // both callers have all of it in different places
+fn fill(
+    data: &DataSet,
+    order: &Order,
+    draw: u64,
+    items: std::ops::Range<usize>,
+    scratch: &mut Scratch,
+    images: &mut [u8],
+    labels: &mut [i64],
+    wanted: impl Fn() -> bool,
+) -> Result<()> {
+    let mut labels = labels.iter_mut();
+    for (pick, out) in order.picks(draw, items).zip(images.chunks_exact_mut(data.image_bytes())) {
+        if !wanted() {
+            break;
+        }
+        let index = data.place(pick.index, pick.flip, scratch, out)?;
+        if let (Some(slot), Some(label)) = (labels.next(), data.label(index)) {
+            *slot = i64::from(label);
+        }
+    }
+    Ok(())
+}
+
+/// A piece of a batch, on its way to a worker or back.
+#[derive(Debug, Default)]
+struct Job {
+    draw: u64,
+    piece: usize,
+    generation: u64,
+    images: Vec<u8>,
+    labels: Vec<i64>,
+}
+
+/// What consumer and workers share.
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<VecDeque<Job>>,
+    ready: Condvar,
+    /// Jobs of an older generation are not worth finishing.
+    generation: AtomicU64,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The consumer's side of the workers.
+#[derive(Debug)]
+struct Pool {
+    shared: Arc<Shared>,
+    done: Receiver<(Job, Result<()>)>,
+    threads: Vec<JoinHandle<()>>,
+    plan: Plan,
+    /// Pieces that are asked for or waiting to be taken.
+    window: usize,
+    asked: usize,
+    /// The next piece to ask for.
+    next: (u64, usize),
+    arrived: BTreeMap<(u64, usize), (Job, Result<()>)>,
+    spare: Vec<Job>,
+}
+
+impl Pool {
+    fn start(data: &Arc<DataSet>, order: Order, plan: Plan, workers: usize, position: u64) -> Result<Self> {
+        let shared =
+            Arc::new(Shared { queue: Mutex::default(), ready: Condvar::new(), generation: AtomicU64::new(0) });
+        let (sender, done) = channel();
+        let affordable = AHEAD_BYTES / (plan.piece * plan.image_bytes);
+        let window = (2 * plan.pieces() + workers).min(affordable).max(workers + 1);
+        let mut pool = Self {
+            shared,
+            done,
+            threads: Vec::new(),
+            plan,
+            window,
+            asked: 0,
+            next: (position, 0),
+            arrived: BTreeMap::new(),
+            spare: Vec::new(),
+        };
+        for number in 0..workers {
+            let (data, shared, sender) = (Arc::clone(data), Arc::clone(&pool.shared), sender.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("loader-{number}"))
+                .spawn(move || work(&data, &order, plan, &shared, &sender))
+                .map_err(|error| Error::config("workers", format!("cannot start thread {number} ({error}); use fewer")))?;
+            pool.threads.push(thread);
+        }
+        Ok(pool)
+    }
+
+    /// Waits for a piece, having asked for those after it.
+    fn take(&mut self, draw: u64, piece: usize) -> Result<Job> {
+        self.ask();
+        loop {
+            if let Some((job, result)) = self.arrived.remove(&(draw, piece)) {
+                return result.map(|()| job);
+            }
+            match self.done.recv_timeout(Duration::from_millis(500)) {
+                Ok((job, result)) if job.generation == self.shared.generation.load(Ordering::Relaxed) => {
+                    self.asked -= 1;
+                    self.arrived.insert((job.draw, job.piece), (job, result));
+                }
+                Ok((job, _)) => self.spare.push(job),
+                Err(RecvTimeoutError::Timeout) if self.threads.iter().all(|thread| !thread.is_finished()) => {}
+                Err(_) => return Err(Error::Worker { why: "it ended before its work".to_owned() }),
+            }
+        }
+    }
+
+    /// Fills the window.
+    fn ask(&mut self) {
+        while self.asked + self.arrived.len() < self.window {
+            let (draw, piece) = self.next;
+            let items = self.plan.items(piece).len();
+            let mut job = self.spare.pop().unwrap_or_default();
+            (job.draw, job.piece, job.generation) = (draw, piece, self.shared.generation.load(Ordering::Relaxed));
+            job.images.resize(items * self.plan.image_bytes, 0);
+            job.labels.resize(if self.plan.labelled { items } else { 0 }, 0);
+            self.shared.queue().push_back(job);
+            self.shared.ready.notify_one();
+            self.asked += 1;
+            self.next = if piece + 1 < self.plan.pieces() { (draw, piece + 1) } else { (draw.wrapping_add(1), 0) };
+        }
+    }
+
+    /// Drops what was asked for and goes on at `position`.
+    fn restart(&mut self, position: u64) {
+        self.shared.generation.fetch_add(1, Ordering::Relaxed);
+        self.spare.extend(self.shared.queue().drain(..));
+        self.spare.extend(std::mem::take(&mut self.arrived).into_values().map(|(job, _)| job));
+        self.asked = 0;
+        self.next = (position, 0);
+    }
+}
+
+impl Drop for Pool {
+    /// Never waits: each worker ends by itself after at most one image.
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        self.shared.generation.store(CLOSED, Ordering::Relaxed);
+        queue.clear();
+        drop(queue);
+        self.shared.ready.notify_all();
+    }
+}
+
+fn work(data: &DataSet, order: &Order, plan: Plan, shared: &Shared, sender: &Sender<(Job, Result<()>)>) {
+    let mut scratch = Scratch::default();
+    loop {
+        let mut queue = shared.queue();
+        let mut job = loop {
+            if shared.generation.load(Ordering::Relaxed) == CLOSED {
+                return;
+            }
+            match queue.pop_front() {
+                Some(job) => break job,
+                None => queue = shared.ready.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(queue);
+        let Job { draw, piece, generation, images, labels } = &mut job;
+        let wanted = || shared.generation.load(Ordering::Relaxed) == *generation;
+        let filled = catch_unwind(AssertUnwindSafe(|| {
+            fill(data, order, *draw, plan.items(*piece), &mut scratch, images, labels, wanted)
+        }));
+        let result = filled.unwrap_or_else(|panic| {
+            scratch = Scratch::default();
+            Err(Error::Worker { why: panic_text(&*panic) })
+        });
+        if sender.send((job, result)).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use crate::reader::{Backing, Listing};
+
+    #[test]
+    fn a_panic_in_a_worker_is_an_error_and_not_the_end() {
+        let listing = Listing {
+            name: "panics".to_owned(),
+            backing: Backing::Panics { len: 8, at: 3 },
+            labels: None,
+            classes: Vec::new(),
+            notes: Vec::new(),
+        };
+        let data = Arc::new(DataSet::from_listing(listing, Options::default()).expect("set"));
+        let mut batches = Batches::new(data, Sampling::new(8, 0)).expect("batches");
+        for _ in 0..3 {
+            let error = batches.next().expect_err("image 3 is in every batch").to_string();
+            assert!(error.contains("image 3 panics"), "{error}");
+            assert_eq!(batches.position(), 0);
+        }
+    }
+}

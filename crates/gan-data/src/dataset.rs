@@ -1,0 +1,361 @@
+//! An opened data set: images of one shape, by number.
+
+use crate::decode::Native;
+use crate::error::{Error, Result};
+use crate::fit::{Fitter, Target, copy_rows};
+use crate::options::{Fit, Options};
+use crate::reader::{self, Backing, Listing, Raw};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Headers read to find out size and channels.
+const PROBES: usize = 64;
+
+/// Images of one shape, decoded when they are needed and kept as far as memory is allowed.
+#[derive(Debug)]
+pub struct DataSet {
+    listing: Listing,
+    options: Options,
+    target: Target,
+    native: [u32; 2],
+    pixels: Pixels,
+    broken: Mutex<BTreeMap<usize, String>>,
+    /// The size of `broken`, to be asked without a lock.
+    broken_count: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Pixels {
+    /// Every image in its final form, one after another.
+    Whole(Vec<u8>),
+    /// The first images, as many as memory is allowed for; each is filled when it is first decoded.
+    OnDemand(Vec<OnceLock<Box<[u8]>>>),
+}
+
+/// An image that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The file, or archive and entry.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Memory that one thread uses again for every image.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    bytes: Vec<u8>,
+    native: Native,
+    fitter: Fitter,
+}
+
+impl DataSet {
+    /// Opens what `spec` names: a named set (see [`crate::list`]), a folder of images, a zip of images, an IDX
+    /// file or a folder with them, CIFAR's binary files or their folder.
+    ///
+    /// # Errors
+    /// There is no such thing, it holds no image that can be read, or the options do not go with it.
+    pub fn open(spec: &str, options: &Options) -> Result<Self> {
+        Self::from_listing(reader::open(spec, options)?, options.clone())
+    }
+
+    pub(crate) fn from_listing(listing: Listing, options: Options) -> Result<Self> {
+        let mut found = BTreeMap::new();
+        let probed = probe(&listing, &options, &mut found)?;
+        let target = target(&listing, &options, &probed)?;
+        let mut set = Self {
+            native: [probed[0][0], probed[0][1]],
+            target,
+            pixels: Pixels::OnDemand(Vec::new()),
+            broken_count: AtomicUsize::new(found.len()),
+            broken: Mutex::new(found),
+            listing,
+            options,
+        };
+        let image = target.bytes() as u64;
+        let fits = usize::try_from(set.options.memory / image).unwrap_or(usize::MAX);
+        set.pixels = if matches!(set.listing.backing, Backing::Raw(_)) && set.len() <= fits {
+            Pixels::Whole(set.take_whole()?)
+        } else {
+            let mut cache = Vec::new();
+            cache.resize_with(set.len().min(fits), OnceLock::new);
+            Pixels::OnDemand(cache)
+        };
+        Ok(set)
+    }
+
+    /// Number of images, the broken ones included.
+    pub fn len(&self) -> usize {
+        match &self.pixels {
+            Pixels::Whole(pixels) => pixels.len() / self.target.bytes(),
+            Pixels::OnDemand(_) => self.listing.backing.len(),
+        }
+    }
+
+    /// Never true: a set without images cannot be opened.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The set's name or path as it was given.
+    pub fn name(&self) -> &str {
+        &self.listing.name
+    }
+
+    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+    pub fn channels(&self) -> u32 {
+        self.target.channels
+    }
+
+    /// Height of every image.
+    pub fn height(&self) -> u32 {
+        self.target.height
+    }
+
+    /// Width of every image.
+    pub fn width(&self) -> u32 {
+        self.target.width
+    }
+
+    /// Bytes of one image.
+    pub fn image_bytes(&self) -> usize {
+        self.target.bytes()
+    }
+
+    /// The classes' names; empty if there are no labels.
+    pub fn classes(&self) -> &[String] {
+        &self.listing.classes
+    }
+
+    /// Image `index`'s class, if the set has labels.
+    pub fn label(&self, index: usize) -> Option<u32> {
+        self.listing.labels.as_ref()?.get(index).copied()
+    }
+
+    /// How images are made to fit; never [`Fit::Auto`].
+    pub fn fit(&self) -> Fit {
+        self.target.fit
+    }
+
+    /// The options it was opened with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What the user should know about how the data was read.
+    pub fn notes(&self) -> &[String] {
+        &self.listing.notes
+    }
+
+    /// Images found unreadable so far. Files are only read when they are needed; [`crate::inspect`] reads all.
+    pub fn broken(&self) -> Vec<Broken> {
+        let path = |index: usize| self.listing.backing.image_name(index);
+        self.broken_guard().iter().map(|(index, why)| Broken { path: path(*index), why: why.clone() }).collect()
+    }
+
+    /// One line for a log: how many images, of what, as what.
+    pub fn describe(&self) -> String {
+        let [width, height] = self.native;
+        let Target { channels, height: th, width: tw, fit } = self.target;
+        let mut text = format!("{}: {} images, {tw} x {th} x {channels}", self.name(), self.len());
+        if [width, height] != [tw, th] {
+            let how = match fit {
+                Fit::Pad => "padded with black",
+                Fit::PadEdge => "padded with their edges",
+                Fit::Stretch => "stretched",
+                Fit::Auto | Fit::Crop => "cropped and resized",
+            };
+            text += &format!(" ({how} from {width} x {height})");
+        }
+        match self.classes().len() {
+            0 => text += ", no classes",
+            classes => text += &format!(", {classes} classes"),
+        }
+        if self.options.mirror {
+            text += ", mirrored at random";
+        }
+        text
+    }
+
+    /// Image `index` as `[C, H, W]` bytes, never mirrored.
+    ///
+    /// # Errors
+    /// The image cannot be read, or there is none of this number.
+    pub fn load(&self, index: usize) -> Result<Vec<u8>> {
+        if index >= self.len() {
+            let why = format!("there is no image {index}; the {} images are numbered from 0", self.len());
+            return Err(Error::data(self.name(), why));
+        }
+        let mut image = vec![0; self.target.bytes()];
+        self.place_one(index, false, &mut Scratch::default(), &mut image)
+            .map_err(|why| Error::data(self.listing.backing.image_name(index), why))?;
+        Ok(image)
+    }
+
+    /// Whether a batch is no more than a copy.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.pixels, Pixels::Whole(_))
+    }
+
+    /// Writes image `index`, or the next readable one after it, into `out`; says which it was. Which one that
+    /// is depends on the files alone, so the order of images does not depend on threads.
+    pub(crate) fn place(&self, index: usize, flip: bool, scratch: &mut Scratch, out: &mut [u8]) -> Result<usize> {
+        let flip = flip && self.options.mirror;
+        for step in 0..self.len() {
+            let index = (index + step) % self.len();
+            if self.is_broken(index) {
+                continue;
+            }
+            match self.place_one(index, flip, scratch, out) {
+                Ok(()) => return Ok(index),
+                Err(why) => self.refuse(index, why)?,
+            }
+        }
+        Err(Error::data(self.name(), "has no image that can be read"))
+    }
+
+    fn place_one(&self, index: usize, flip: bool, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), String> {
+        let width = self.target.width as usize;
+        match &self.pixels {
+            Pixels::Whole(pixels) => {
+                let bytes = self.target.bytes();
+                copy_rows(&pixels[index * bytes..][..bytes], out, width, flip);
+            }
+            Pixels::OnDemand(cache) => match cache.get(index) {
+                Some(slot) => {
+                    if slot.get().is_none() {
+                        let mut image = vec![0; self.target.bytes()].into_boxed_slice();
+                        self.decode(index, scratch, &mut image)?;
+                        // Two threads may have decoded the same image; both results are equal.
+                        let _ = slot.set(image);
+                    }
+                    copy_rows(slot.get().map_or(&[], |image| image), out, width, flip);
+                }
+                None => {
+                    self.decode(index, scratch, out)?;
+                    if flip {
+                        out.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn decode(&self, index: usize, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), String> {
+        let Scratch { bytes, native, fitter } = scratch;
+        self.listing.backing.decode(index, self.options.max_pixels, bytes, native)?;
+        fitter.fit(native, &self.target, out)
+    }
+
+    /// Strict sets stop at a broken image; others remember it.
+    fn refuse(&self, index: usize, why: String) -> Result<()> {
+        if self.options.strict {
+            return Err(strict_error(&self.listing, index, &why));
+        }
+        let mut broken = self.broken_guard();
+        broken.insert(index, why);
+        self.broken_count.store(broken.len(), Ordering::Release);
+        Ok(())
+    }
+
+    fn is_broken(&self, index: usize) -> bool {
+        self.broken_count.load(Ordering::Acquire) > 0 && self.broken_guard().contains_key(&index)
+    }
+
+    fn broken_guard(&self) -> MutexGuard<'_, BTreeMap<usize, String>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A raw set in its final form, with the raw pixels given back.
+    fn take_whole(&mut self) -> Result<Vec<u8>> {
+        let empty = Raw { channels: 1, height: 1, width: 1, pixels: Vec::new() };
+        let Backing::Raw(raw) = &mut self.listing.backing else { return Ok(Vec::new()) };
+        let raw = std::mem::replace(raw, empty);
+        let target = self.target;
+        if [raw.channels, raw.height, raw.width] == [target.channels, target.height, target.width] {
+            return Ok(raw.pixels);
+        }
+        let bytes = target.bytes();
+        let mut whole = vec![0; raw.len() * bytes];
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = raw.len().div_ceil(threads).max(1);
+        let fit_share = |share_index: usize, out: &mut [u8]| {
+            let (mut fitter, mut native) = (Fitter::default(), Native::default());
+            for (offset, out) in out.chunks_exact_mut(bytes).enumerate() {
+                raw.interleave(share_index * share + offset, &mut native);
+                fitter.fit(&mut native, &target, out)?;
+            }
+            Ok(())
+        };
+        let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
+            let parts = whole.chunks_mut(share * bytes).enumerate();
+            let threads: Vec<_> = parts.map(|(index, out)| scope.spawn(move || fit_share(index, out))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| Err(crate::error::panic_text(&*panic)))).collect()
+        });
+        results.into_iter().collect::<Result<(), String>>().map_err(|why| Error::data(self.name(), why))?;
+        Ok(whole)
+    }
+}
+
+fn strict_error(listing: &Listing, index: usize, why: &str) -> Error {
+    Error::data(listing.backing.image_name(index), format!("{why}; remove it, or go on without strict to skip it"))
+}
+
+/// Width, height and channels of some images spread over the set; at least one.
+fn probe(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String>) -> Result<Vec<[u32; 3]>> {
+    let len = listing.backing.len();
+    let spread = (0..PROBES.min(len)).map(|probe| probe * len / PROBES.min(len));
+    let mut shapes = Vec::new();
+    let mut bytes = Vec::new();
+    // If none of the spread ones can be read, one of the others may.
+    for (tried, index) in spread.chain(0..len).enumerate() {
+        if tried >= PROBES.min(len) && !shapes.is_empty() {
+            break;
+        }
+        if broken.contains_key(&index) {
+            continue;
+        }
+        match listing.backing.shape(index, options.max_pixels, &mut bytes) {
+            Ok(shape) => shapes.push(shape),
+            Err(why) if options.strict => return Err(strict_error(listing, index, &why)),
+            Err(why) => drop(broken.insert(index, why)),
+        }
+    }
+    if shapes.is_empty() {
+        let first = broken.iter().next().map(|(index, why)| (listing.backing.image_name(*index), why));
+        let first = first.map_or(String::new(), |(path, why)| format!(": {} {why}", path.display()));
+        return Err(Error::data(&listing.name, format!("none of its {len} images can be read{first}")));
+    }
+    Ok(shapes)
+}
+
+fn target(listing: &Listing, options: &Options, shapes: &[[u32; 3]]) -> Result<Target> {
+    let [width, height, _] = shapes[0];
+    let size = match options.size {
+        Some(size) => size,
+        None => {
+            if let Some([w, h, _]) = shapes.iter().find(|[w, h, _]| [*w, *h] != [width, height]) {
+                let why = format!("the images have several sizes, such as {width} x {height} and {w} x {h}; choose one");
+                return Err(Error::config("size", why));
+            }
+            if width != height {
+                return Err(Error::config("size", format!("the images are {width} x {height}, not square; choose one")));
+            }
+            width
+        }
+    };
+    let has_colour = shapes.iter().any(|[_, _, channels]| *channels >= 3);
+    let channels = options.channels.unwrap_or(if has_colour { 3 } else { 1 });
+    let slightly_smaller = |side: u32| side < size && size <= side + side / 4;
+    let fit = match options.fit {
+        Fit::Auto if matches!(listing.backing, Backing::Raw(_)) => {
+            if slightly_smaller(width) && slightly_smaller(height) { Fit::Pad } else { Fit::Crop }
+        }
+        Fit::Auto => Fit::Crop,
+        fit => fit,
+    };
+    Ok(Target { channels, height: size, width: size, fit })
+}

@@ -1,0 +1,51 @@
+//! Images from anywhere to batches.
+//!
+//! - [`DataSet`]: folders, zips, IDX and CIFAR files or a named set, opened as images of one shape
+//! - [`Batches`]: batches of bytes in an order that is a pure function of (seed, rank, draw), decoded ahead
+//!   by threads; [`ImageSource`] (feature `torch`) hands them to the trainer as tensors
+//! - [`inspect`], [`contact_sheet`]: what is in a data set, in numbers and in a picture
+//! - [`list`], [`fetch`]: data sets that have names
+//!
+//! ```
+//! use gan_data::{Batches, DataSet, Options, Sampling};
+//! use std::sync::Arc;
+//!
+//! # #[cfg(feature = "builtin")]
+//! # fn main() -> gan_data::Result<()> {
+//! let data = DataSet::open("fashion-mnist-test", &Options { size: Some(32), ..Options::default() })?;
+//! assert_eq!(data.describe(), "fashion-mnist-test: 10000 images, 32 x 32 x 1 (padded with black from 28 x 28), 10 classes");
+//! let mut batches = Batches::new(Arc::new(data), Sampling::new(64, 7))?;
+//! assert_eq!(batches.next()?.images.len(), 64 * 32 * 32);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "builtin"))]
+//! # fn main() {}
+//! ```
+
+mod batches;
+mod dataset;
+mod decode;
+mod error;
+mod fetch;
+mod fit;
+mod font;
+mod inspect;
+mod named;
+mod options;
+mod order;
+mod reader;
+mod sheet;
+#[cfg(feature = "torch")]
+mod source;
+
+pub use batches::{Batch, Batches, Sampling};
+pub use dataset::{Broken, DataSet};
+pub use error::{Error, Result};
+pub use fetch::{Fetched, fetch};
+pub use inspect::{Inspection, inspect};
+pub use named::{DEFAULT, Named, Place, cache_folder, list};
+pub use options::{Fit, Options};
+pub use order::{Order, Pick};
+pub use sheet::{SheetOptions, contact_sheet};
+#[cfg(feature = "torch")]
+pub use source::ImageSource;

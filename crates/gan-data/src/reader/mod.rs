@@ -1,0 +1,180 @@
+//! Where images come from. Every reader makes a [`Listing`]: what there is, still undecoded.
+
+mod cifar;
+mod folder;
+pub(crate) mod idx;
+mod labels;
+mod raw;
+mod zip;
+
+pub(crate) use raw::Raw;
+
+use crate::decode::{self, Native};
+use crate::error::{Error, Result};
+use crate::named;
+use crate::options::Options;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A data set before sizes and channels are decided.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// The set's name or path, as the user wrote it.
+    pub name: String,
+    pub backing: Backing,
+    /// One per image, each below `classes.len()`.
+    pub labels: Option<Vec<u32>>,
+    pub classes: Vec<String>,
+    /// What the user should know about how the data was read.
+    pub notes: Vec<String>,
+}
+
+/// The images themselves.
+#[derive(Debug)]
+pub(crate) enum Backing {
+    /// Pixels in memory.
+    Raw(Raw),
+    /// Files below a folder.
+    Folder(folder::Folder),
+    /// Entries of an archive.
+    Zip(zip::Archive),
+    /// Panics at one image, for the test of what a bug in a worker does.
+    #[cfg(test)]
+    Panics { len: usize, at: usize },
+}
+
+impl Backing {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Raw(raw) => raw.len(),
+            Self::Folder(folder) => folder.len(),
+            Self::Zip(archive) => archive.len(),
+            #[cfg(test)]
+            Self::Panics { len, .. } => *len,
+        }
+    }
+
+    /// What an image is called in messages.
+    pub fn image_name(&self, index: usize) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.path(index),
+            Self::Zip(archive) => archive.image_name(index),
+            _ => PathBuf::from(format!("image {index}")),
+        }
+    }
+
+    /// The encoded file into `bytes`; nothing for raw sets.
+    pub fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), String> {
+        bytes.clear();
+        match self {
+            Self::Raw(_) => Ok(()),
+            Self::Folder(folder) => folder.read(index, bytes),
+            Self::Zip(archive) => archive.read(index, bytes),
+            #[cfg(test)]
+            Self::Panics { at, .. } if *at == index => panic!("image {at} panics"),
+            #[cfg(test)]
+            Self::Panics { .. } => Ok(()),
+        }
+    }
+
+    /// Decoded pixels into `out`, by way of `bytes`.
+    pub fn decode(&self, index: usize, max_pixels: u64, bytes: &mut Vec<u8>, out: &mut Native) -> Result<(), String> {
+        self.read(index, bytes)?;
+        match self {
+            Self::Raw(raw) => raw.interleave(index, out),
+            #[cfg(test)]
+            Self::Panics { .. } => *out = Native { width: 1, height: 1, channels: 1, pixels: vec![1] },
+            _ => decode::decode(bytes, max_pixels, out)?,
+        }
+        Ok(())
+    }
+
+    /// Width, height and channels from the header.
+    pub fn shape(&self, index: usize, max_pixels: u64, bytes: &mut Vec<u8>) -> Result<[u32; 3], String> {
+        match self {
+            Self::Raw(raw) => Ok([raw.width, raw.height, raw.channels]),
+            #[cfg(test)]
+            Self::Panics { .. } => Ok([1, 1, 1]),
+            _ => {
+                self.read(index, bytes)?;
+                let header = decode::header(bytes, max_pixels)?;
+                Ok([header.width, header.height, header.channels])
+            }
+        }
+    }
+}
+
+/// Finds out what `spec` is: a known name, a folder, an archive or a file of a known format.
+pub(crate) fn open(spec: &str, options: &Options) -> Result<Listing> {
+    options.validate()?;
+    let mut listing = match named::find(spec) {
+        Some(set) => set.open(options)?,
+        None => open_path(Path::new(spec), options)?,
+    };
+    spec.clone_into(&mut listing.name);
+    if listing.backing.len() == 0 {
+        return Err(Error::data(spec, "has no images"));
+    }
+    Ok(listing)
+}
+
+fn open_path(path: &Path, options: &Options) -> Result<Listing> {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            let names = named::names().join(", ");
+            Error::data(path, format!("there is no such file or folder, and it is none of the named data sets ({names})"))
+        }
+        _ => Error::file(path, error),
+    })?;
+    if metadata.is_dir() {
+        return match idx::pair_in(path)? {
+            Some((images, labels)) => idx::open(&images, labels.as_deref(), options),
+            None => match cifar::files_in(path)? {
+                Some(files) => cifar::open(path, &files, options),
+                None => folder::open(path),
+            },
+        };
+    }
+    open_file(path, options)
+}
+
+fn open_file(path: &Path, options: &Options) -> Result<Listing> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let mut start = [0; 4];
+    let length = File::open(path)
+        .and_then(|file| file.take(4).read(&mut start))
+        .map_err(|error| Error::file(path, error))?;
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    match (&start[..length], ending) {
+        ([], _) => Err(Error::data(path, "is empty")),
+        ([b'P', b'K', ..], _) | (_, "zip") => zip::open(path),
+        (_, "bin") => cifar::open(path, &[path.to_owned()], options),
+        ([0, 0, _, _], _) | ([0x1f, 0x8b, ..], _) if !matches!(ending, "tgz") && !name.ends_with(".tar.gz") => {
+            idx::open(path, idx::labels_beside(path).as_deref(), options)
+        }
+        (_, "tar" | "gz" | "tgz" | "xz" | "bz2" | "7z" | "rar" | "zst") => {
+            Err(Error::data(path, "is an archive that is not read here; unpack it, or pack the images as a zip"))
+        }
+        _ if decode::is_image_name(&name) => {
+            Err(Error::data(path, "is a single image; give the folder that holds the images"))
+        }
+        _ => Err(Error::data(
+            path,
+            "is none of what can be read: a folder or zip of images, IDX (optionally .gz), CIFAR's binary files",
+        )),
+    }
+}
+
+/// Refuses pixels that a raw set declares beyond what memory is allowed for it.
+fn check_memory(path: &Path, bytes: u128, options: &Options) -> Result<usize> {
+    if bytes > u128::from(options.memory) {
+        let why = format!(
+            "holds {:.1} GB of pixels, more than the {:.1} GB allowed for data in memory; allow more",
+            bytes as f64 / 1e9,
+            options.memory as f64 / 1e9
+        );
+        return Err(Error::data(path, why));
+    }
+    usize::try_from(bytes).map_err(|_| Error::data(path, "holds more pixels than this machine can address"))
+}

@@ -1,0 +1,99 @@
+//! Images and data sets made up for the tests.
+#![allow(dead_code)] // each test binary uses some of it
+
+use gan_data::{DataSet, Error, Options};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+pub fn options(size: u32) -> Options {
+    Options { size: Some(size), ..Options::default() }
+}
+
+pub fn open(path: &Path, options: &Options) -> Result<DataSet, Error> {
+    DataSet::open(path.to_str().expect("utf-8 path"), options)
+}
+
+/// The one sentence that opening ends in.
+pub fn refusal(path: &Path, options: &Options) -> String {
+    sentence(open(path, options).expect_err("must be refused"))
+}
+
+/// A user's mistake: one line that is no debug output.
+pub fn sentence(error: Error) -> String {
+    let text = error.to_string();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(!text.contains("Os {") && !text.contains("Error("), "{text}");
+    text
+}
+
+pub fn solid(width: u32, height: u32, color: [u8; 3]) -> DynamicImage {
+    DynamicImage::ImageRgb8(RgbImage::from_pixel(width, height, Rgb(color)))
+}
+
+/// Smooth, different for each seed, and not its own mirror image.
+pub fn gradient(width: u32, height: u32, seed: u32) -> DynamicImage {
+    DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, y| {
+        Rgb([(x * 200 / width) as u8, (y * 200 / height) as u8, (seed * 37 % 256) as u8])
+    }))
+}
+
+pub fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).expect("encode");
+    bytes.into_inner()
+}
+
+pub fn put(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+    fs::write(path, bytes).expect("write");
+}
+
+pub fn put_png(path: &Path, image: &DynamicImage) {
+    put(path, &encode(image, ImageFormat::Png));
+}
+
+/// A JPEG that lost its second half.
+pub fn truncated_jpeg() -> Vec<u8> {
+    let bytes = encode(&gradient(64, 64, 1), ImageFormat::Jpeg);
+    bytes[..bytes.len() / 2].to_vec()
+}
+
+/// `count` images named so that their sorted order is their number.
+pub fn numbered_folder(folder: &Path, count: u32, side: u32) {
+    for number in 0..count {
+        put_png(&folder.join(format!("{number:05}.png")), &gradient(side, side, number));
+    }
+}
+
+pub fn idx(sizes: &[u32], values: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, sizes.len() as u8];
+    sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
+    bytes.extend(values);
+    bytes
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("gzip");
+    encoder.finish().expect("gzip")
+}
+
+pub fn zip(path: &Path, deflate: bool, files: &[(&str, &[u8])]) {
+    use std::io::Write;
+    let method = if deflate { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+    let settings = zip::write::SimpleFileOptions::default().compression_method(method);
+    let mut writer = zip::ZipWriter::new(fs::File::create(path).expect("zip"));
+    for (name, bytes) in files {
+        writer.start_file(*name, settings).expect("entry");
+        writer.write_all(bytes).expect("entry");
+    }
+    writer.finish().expect("zip");
+}
+
+pub fn cifar_record(labels: &[u8], color: [u8; 3]) -> Vec<u8> {
+    let planes = color.iter().flat_map(|value| [*value; 32 * 32]);
+    labels.iter().copied().chain(planes).collect()
+}

@@ -1,0 +1,20 @@
+//! `cargo xtask test`: every test of the workspace.
+
+use crate::{setup, workspace};
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// What to test.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Arguments for `cargo test`, such as `-p dcgan`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+pub fn run(options: &Options) -> Result<ExitCode> {
+    setup::run(&setup::Options::default())?;
+    let mut command = workspace::cargo();
+    command.args(["test", "--workspace"]).args(&options.arguments);
+    workspace::foreground(&mut command)
+}
