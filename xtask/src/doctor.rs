@@ -47,7 +47,7 @@ pub fn run() -> Result<ExitCode> {
     match gan.iter().find(|binary| binary.is_file()) {
         Some(binary) => {
             println!("\n{} doctor", binary.display());
-            workspace::foreground(Command::new(binary).arg("doctor"))?;
+            workspace::foreground(workspace::with_libraries(binary).arg("doctor"))?;
         }
         None => println!("\ngan is not built yet: `cargo build --release -p gan-cli`, then `gan doctor` tells about devices."),
     }

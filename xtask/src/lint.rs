@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 pub fn run() -> Result<ExitCode> {
-    setup::run(&setup::Options::default())?;
+    setup::ensure_ready()?;
     stage("fmt", || {
         workspace::succeed(workspace::cargo().args(["fmt", "--all", "--check"]), "cargo fmt (mend it with `cargo fmt --all`)")
     })?;

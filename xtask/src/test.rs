@@ -13,7 +13,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    setup::run(&setup::Options::default())?;
+    setup::ensure_ready()?;
     let mut command = workspace::cargo();
     command.args(["test", "--workspace"]).args(&options.arguments);
     workspace::foreground(&mut command)

@@ -2,7 +2,7 @@
 
 use crate::{setup, workspace};
 use anyhow::Result;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// What to train; everything goes on to `gan train`.
 #[derive(clap::Args)]
@@ -13,15 +13,10 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    setup::run(&setup::Options::default())?;
+    setup::ensure_ready()?;
     workspace::succeed(workspace::cargo().args(["build", "--release", "-p", "gan-cli"]), "building gan")?;
     // Ctrl-C goes to the whole process group: gan saves and ends, we wait for it.
-    let _ = ctrlc_ignored();
+    ctrlc::set_handler(|| {})?;
     let gan = workspace::root().join("target/release/gan");
-    workspace::foreground(Command::new(gan).arg("train").args(&options.arguments))
-}
-
-/// Leaves Ctrl-C to the child.
-fn ctrlc_ignored() -> Result<()> {
-    Ok(ctrlc::set_handler(|| {})?)
+    workspace::foreground(workspace::with_libraries(gan).arg("train").args(&options.arguments))
 }

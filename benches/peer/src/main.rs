@@ -16,6 +16,7 @@ mod photos;
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -50,9 +51,19 @@ struct Options {
     workers: usize,
 }
 
-fn main() -> Result<()> {
-    let options = Options::parse();
-    let mut work = Work::new(&options)?;
+fn main() -> ExitCode {
+    match serve(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gan-peer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers commands until `quit` or the end of input.
+fn serve(options: &Options) -> Result<()> {
+    let mut work = Work::new(options)?;
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line.context("standard input ended badly")?;

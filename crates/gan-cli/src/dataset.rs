@@ -41,7 +41,10 @@ pub fn check(data: &Opened, config: &RunConfig) -> Result<()> {
         return Ok(());
     }
     let field = format!("{}.batch", config.gan.variant().word());
-    let why = format!("{batch} is more than the {images} images of {}; use --batch {images} or less", data.0.name());
+    let why = format!(
+        "{batch} is more than the {images} images of {}; use --batch {images} or less",
+        data.0.name()
+    );
     Err(Error::config(field, why).into())
 }
 

@@ -76,7 +76,8 @@ pub fn sentence(error: &anyhow::Error) -> String {
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     let is_usage = error.chain().any(|cause| {
-        cause.is::<Usage>() || matches!(cause.downcast_ref(), Some(Error::Config { .. } | Error::Device { .. }))
+        cause.is::<Usage>()
+            || matches!(cause.downcast_ref(), Some(Error::Config { .. } | Error::Device { .. }))
     });
     if is_usage { USAGE } else { FAILURE }
 }
@@ -89,7 +90,9 @@ fn panic_sentence(payload: &(dyn Any + Send)) -> String {
     }
     let known = PANIC.with_borrow_mut(Option::take).unwrap_or(text);
     let first = known.lines().next().unwrap_or_default().to_owned();
-    format!("internal error ({first}); please report it with the command line (GAN_DEBUG=1 shows where it happened)")
+    format!(
+        "internal error ({first}); please report it with the command line (GAN_DEBUG=1 shows where it happened)"
+    )
 }
 
 fn payload_text(payload: &(dyn Any + Send)) -> String {
@@ -106,8 +109,21 @@ mod tests {
     fn causes_are_told_once_on_one_line() {
         let error = anyhow::anyhow!("no space\nleft").context("writing x");
         assert_eq!(sentence(&error), "writing x: no space; left");
-        let nested = Err::<(), _>(Error::config("train.images", "must be at least 1")).context("must be at least 1");
-        assert_eq!(sentence(&nested.expect_err("error")), "must be at least 1: train.images: must be at least 1");
+        let nested =
+            Err::<(), _>(Error::config("train.images", "must be at least 1")).context("must be at least 1");
+        assert_eq!(
+            sentence(&nested.expect_err("error")),
+            "must be at least 1: train.images: must be at least 1"
+        );
+    }
+
+    #[test]
+    fn bugs_are_told_apart_from_a_full_memory() {
+        let bug = panic_sentence(&"boom\nat somewhere");
+        assert!(bug.starts_with("internal error (boom)") && bug.contains("GAN_DEBUG"), "{bug}");
+        let memory =
+            "Torch(\"DefaultCPUAllocator: can't allocate memory: you tried\\nException raised".to_owned();
+        assert!(panic_sentence(&memory).starts_with("out of memory"));
     }
 
     #[test]

@@ -22,7 +22,9 @@ impl Interrupt {
                 // Not `process::exit`: destructors of LibTorch must not run beside a step.
                 unsafe { libc::_exit(i32::from(INTERRUPTED)) }
             }
-            crate::say::note(format_args!("\nstopping after this step; once more to stop at once without saving"));
+            crate::say::note(format_args!(
+                "\nstopping after this step; once more to stop at once without saving"
+            ));
         })
         .context("Ctrl-C cannot be caught")?;
         Ok(interrupt)
@@ -31,5 +33,15 @@ impl Interrupt {
     /// Whether to stop.
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Makes a file that outgrows the process's limit (`ulimit -f`) an error like that of a full disk, not the
+/// death of the process.
+pub fn survive_file_size_limit() {
+    #[cfg(unix)]
+    // Nothing else in this process handles the signal.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }

@@ -26,7 +26,9 @@ pub fn of_seeds(gan: &(impl Generate + ?Sized), seeds: &[u64]) -> Result<Tensor>
 /// LibTorch's, such as no memory.
 pub fn spherical(a: &Tensor, b: &Tensor, steps: usize) -> Result<Tensor> {
     let dot = |x: &Tensor, y: &Tensor| -> Result<f64> {
-        Ok((x.f_to_kind(Kind::Double)?.f_mul(&y.f_to_kind(Kind::Double)?)?).f_sum(Kind::Double)?.f_double_value(&[])?)
+        Ok((x.f_to_kind(Kind::Double)?.f_mul(&y.f_to_kind(Kind::Double)?)?)
+            .f_sum(Kind::Double)?
+            .f_double_value(&[])?)
     };
     let cosine = dot(a, b)? / (dot(a, a)? * dot(b, b)?).sqrt();
     let angle = cosine.clamp(-1.0, 1.0).acos();

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 /// Reads the process's arguments, does what they ask, and turns the outcome into an exit code.
 pub fn main() -> ExitCode {
+    interrupt::survive_file_size_limit();
     failure::guard(|| match cli::parse() {
         Ok(cli) => commands::run(cli),
         Err(done) => Ok(done),

@@ -47,7 +47,11 @@ impl Located {
             });
             return Ok(Self::Checkpoint { path: path.to_owned(), run });
         }
-        Err(Error::run(path, "is neither a run nor a checkpoint (there is no config.toml and no SHA256SUMS in it)").into())
+        Err(Error::run(
+            path,
+            "is neither a run nor a checkpoint (there is no config.toml and no SHA256SUMS in it)",
+        )
+        .into())
     }
 
     /// The run's folder, if there is one.
@@ -98,7 +102,8 @@ pub fn config_of(checkpoint: &Checkpoint) -> Result<RunConfig> {
         return Err(refuse(why).into());
     }
     RunConfig::from_value(&checkpoint.meta.config).map_err(|error| {
-        let why = format!("its configuration is not one of this program's ({})", crate::failure::sentence(&error));
+        let why =
+            format!("its configuration is not one of this program's ({})", crate::failure::sentence(&error));
         refuse(why).into()
     })
 }

@@ -23,10 +23,10 @@ impl Progress {
     /// A bar from `images` on, of `total`.
     pub fn new(images: u64, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{percent:>3}% {bar:24} {msg}");
+            let style =
+                ProgressStyle::with_template("{percent:>3}% {bar:20} {human_pos} of {human_len} images{msg}");
             let bar = ProgressBar::new(total).with_position(images);
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.set_message(format!("of {} images", thousands(total)));
             bar
         });
         Self { bar, total, last_line: None, unshown: None }
@@ -41,9 +41,10 @@ impl Progress {
 
     /// After a report.
     pub fn report(&mut self, report: &Report) {
-        let text = summary(report, self.total);
+        let state = state(report, self.total);
+        let text = format!("{} of {} images{state}", thousands(report.images), thousands(self.total));
         match &self.bar {
-            Some(bar) => bar.set_message(text),
+            Some(bar) => bar.set_message(state),
             None if self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) => {
                 self.last_line = Some(Instant::now());
                 self.unshown = None;
@@ -77,16 +78,17 @@ impl Progress {
     }
 }
 
-/// `12,800 of 1,000,000 images, 512/s, 32 min 10 s left | loss D 1.21 G 0.93 | D(x) 0.71 D(G(z)) 0.31`
-fn summary(report: &Report, total: u64) -> String {
+/// What stands after `12,800 of 64,000 images`: `, 512/s, 1 min 40 s left | loss D 1.2 G 0.9 | D(x) 0.7 ...`
+fn state(report: &Report, total: u64) -> String {
     let speed = report.images_per_second;
     let left = total.saturating_sub(report.images) as f64 / speed;
-    let mut text = format!("{} of {} images, {speed:.0}/s", thousands(report.images), thousands(total));
+    let mut text = format!(", {speed:.0}/s");
     if left > 0.0 {
         text.push_str(&format!(", {} left", duration(left)));
     }
     let group = |prefix: &str| -> String {
-        let values = report.values.iter().filter_map(|(name, moments)| Some((name.strip_prefix(prefix)?, moments)));
+        let values =
+            report.values.iter().filter_map(|(name, moments)| Some((name.strip_prefix(prefix)?, moments)));
         values.map(|(name, moments)| format!(" {} {:.3}", short(prefix, name), moments.mean)).collect()
     };
     let (losses, scores) = (group("loss/"), group("score/"));
@@ -129,8 +131,8 @@ mod tests {
         }))
         .expect("report");
         assert_eq!(
-            summary(&report, 64_000),
-            "12,800 of 64,000 images, 512/s, 1 min 40 s left | loss D 1.250 G 0.500 | D(G(z)) NaN D(x) 0.750"
+            state(&report, 64_000),
+            ", 512/s, 1 min 40 s left | loss D 1.250 G 0.500 | D(G(z)) NaN D(x) 0.750"
         );
     }
 }

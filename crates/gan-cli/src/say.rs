@@ -18,7 +18,7 @@ pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -54,6 +54,9 @@ mod tests {
     fn numbers_are_readable() {
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.4, 200.0, 3720.0, f64::NAN].map(duration), ["0 s", "3 min 20 s", "1 h 02 min", "?"]);
-        assert_eq!([12, 1500, 12_300_000, 2_000_000_000].map(bytes), ["12 B", "1.5 kB", "12.3 MB", "2.00 GB"]);
+        assert_eq!(
+            [12, 1500, 12_300_000, 2_000_000_000].map(bytes),
+            ["12 B", "1.5 kB", "12.3 MB", "2.00 GB"]
+        );
     }
 }

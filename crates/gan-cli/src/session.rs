@@ -160,7 +160,8 @@ impl Session {
 }
 
 fn log_line(report: &Report) -> LogLine {
-    let moments = |m: &gan_core::recorder::Moments| gan_report::Moments { mean: m.mean, std: m.std, count: m.count };
+    let moments =
+        |m: &gan_core::recorder::Moments| gan_report::Moments { mean: m.mean, std: m.std, count: m.count };
     LogLine {
         step: report.step,
         images: report.images,
@@ -177,7 +178,8 @@ fn set_newer_aside(from: &Checkpoint, folder: &Path) -> Result<()> {
     let newer = RunDir::checkpoints_of(folder).into_iter().filter(|path| name(path) > name(&from.path));
     for path in newer {
         let plain = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let free = (0..).map(|n| path.with_file_name(format!("aside-{plain}-{n}"))).find(|path| !path.exists());
+        let free =
+            (0..).map(|n| path.with_file_name(format!("aside-{plain}-{n}"))).find(|path| !path.exists());
         let aside = free.unwrap_or_else(|| path.clone());
         std::fs::rename(&path, &aside).map_err(|source| gan_core::error::Error::file(&path, source))?;
         crate::say::note(format_args!("the newer checkpoint {plain} was set aside as {}", aside.display()));

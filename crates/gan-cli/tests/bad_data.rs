@@ -34,7 +34,11 @@ fn a_truncated_jpeg_is_left_out_and_counted_or_stops_a_strict_run() {
     let bytes = std::fs::read(&whole).expect("file");
     std::fs::write(&whole, &bytes[..bytes.len() / 2]).expect("file");
     let done = place.train(&["--data", "photos", "--out", "run"]).succeeded();
-    assert!(done.err.contains("warning: 1 image cannot be read") && done.err.contains("whole.jpg"), "{}", done.err);
+    assert!(
+        done.err.contains("warning: 1 image cannot be read") && done.err.contains("whole.jpg"),
+        "{}",
+        done.err
+    );
     place.train(&["--data", "photos", "--out", "strict", "--strict"]).refused(1, &["whole.jpg"]);
     let inspected = place.gan(&["data", "inspect", "photos"]).succeeded();
     assert!(inspected.out.contains("whole.jpg"), "{}", inspected.out);

@@ -99,8 +99,12 @@ fn places_that_cannot_be_written() {
     place.train(&["--out", "/proc/run"]).refused(1, &["/proc/run"]);
     let run = place.finished_run();
     let run = run.to_str().expect("UTF-8");
-    place.gan(&["sample", run, "--count", "2", "--threads", "1", "--out", "file/x.png"]).refused(1, &["file"]);
-    place.gan(&["interpolate", run, "--steps", "2", "--threads", "1", "--out", "file/x"]).refused(1, &["file"]);
+    place
+        .gan(&["sample", run, "--count", "2", "--threads", "1", "--out", "file/x.png"])
+        .refused(1, &["file"]);
+    place
+        .gan(&["interpolate", run, "--steps", "2", "--threads", "1", "--out", "file/x"])
+        .refused(1, &["file"]);
 }
 
 #[test]
@@ -108,7 +112,8 @@ fn places_that_cannot_be_written() {
 fn a_reader_that_goes_away_is_no_failure() {
     let place = Place::new();
     let script = format!("'{GAN}' completions bash | head -n 1; exit ${{PIPESTATUS[0]}}");
-    let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(place.path("")).output();
+    let output =
+        std::process::Command::new("bash").args(["-c", &script]).current_dir(place.path("")).output();
     let done = support::Done::of(output.expect("bash"));
     assert!(!done.err.contains("panicked") && !done.err.contains("internal error"), "{}", done.err);
     done.succeeded();

@@ -10,7 +10,11 @@ use support::{Done, Place, checkpoints, tensors, tiny};
 
 fn log_steps(run: &Path) -> Vec<u64> {
     let text = std::fs::read_to_string(run.join("log.jsonl")).expect("log");
-    text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64().expect("step")).collect()
+    text.lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64().expect("step")
+        })
+        .collect()
 }
 
 #[test]
@@ -20,15 +24,25 @@ fn a_run_leaves_what_it_promises() {
     let run = place.path("run");
     assert_eq!(log_steps(&run), (1..=8).collect::<Vec<u64>>());
     assert_eq!(checkpoints(&run), ["000000032", "000000048", "000000064"]);
-    for (file, width) in [("real", 8 * 66 + 2), ("000000008", 8 * 66 + 2), ("000000032", 8 * 66 + 2), ("000000064", 8 * 66 + 2)] {
+    for (file, width) in [
+        ("real", 8 * 66 + 2),
+        ("000000008", 8 * 66 + 2),
+        ("000000032", 8 * 66 + 2),
+        ("000000064", 8 * 66 + 2),
+    ] {
         let picture = image::open(run.join(format!("samples/{file}.png"))).expect(file);
         assert_eq!(picture.width(), width, "{file}");
     }
     assert!(image::open(run.join("curves.png")).is_ok());
-    let files: Vec<String> =
-        std::fs::read_dir(&run).expect("run").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let files: Vec<String> = std::fs::read_dir(&run)
+        .expect("run")
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
     assert!(files.iter().any(|name| name.starts_with("events.out.tfevents.")), "{files:?}");
-    for next in ["gan sample run", "gan interpolate run", "gan resume run --images", "tensorboard --logdir run"] {
+    for next in
+        ["gan sample run", "gan interpolate run", "gan resume run --images", "tensorboard --logdir run"]
+    {
         assert!(done.out.contains(next), "{}", done.out);
     }
     // Not a terminal: plain lines, the last one included.
@@ -45,7 +59,13 @@ fn a_run_leaves_what_it_promises() {
 fn a_dry_run_prints_everything_and_leaves_nothing() {
     let place = Place::new();
     let done = place.train(&["--dry-run", "--images", "500k"]).succeeded();
-    for words in ["variant = \"dcgan\"", "images = 500000", "# generator: ", "10000 images", "[dcgan.generator_optimizer]"] {
+    for words in [
+        "variant = \"dcgan\"",
+        "images = 500000",
+        "# generator: ",
+        "10000 images",
+        "[dcgan.generator_optimizer]",
+    ] {
         assert!(done.out.contains(words), "{words} in {}", done.out);
     }
     assert!(!place.path("runs").exists());
@@ -58,8 +78,11 @@ fn folders_are_numbered() {
     place.train(&["--images", "8"]).succeeded();
     place.photos("my photos", 9);
     place.train(&["--images", "8", "--data", "my photos"]).succeeded();
-    let mut names: Vec<String> =
-        std::fs::read_dir(place.path("runs")).expect("runs").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(place.path("runs"))
+        .expect("runs")
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     assert_eq!(names, ["dcgan-fashion-mnist-32-001", "dcgan-fashion-mnist-32-002", "dcgan-my-photos-001"]);
 }
@@ -154,7 +177,9 @@ fn samples_are_functions_of_their_seeds() {
         assert_eq!(image::guess_format(&bytes).expect("known"), kind);
         image::load_from_memory(&bytes).expect(file);
     }
-    let done = place.gan(&["sample", "run", "--count", "3", "--seed", "7", "--single", "--out", "single"]).succeeded();
+    let done = place
+        .gan(&["sample", "run", "--count", "3", "--seed", "7", "--single", "--out", "single"])
+        .succeeded();
     assert!(done.out.contains("3 pictures"), "{}", done.out);
     for seed in 7..10 {
         let picture = image::open(place.path(&format!("single/seed{seed:06}.png"))).expect("PNG");
@@ -168,7 +193,9 @@ fn samples_are_functions_of_their_seeds() {
 fn an_interpolation_is_a_strip_and_an_animation() {
     let place = Place::new();
     place.finished_run();
-    let make = |more: &[&str]| place.gan(&[&["interpolate", "run", "--threads", "1", "--steps", "5"], more].concat());
+    let make = |more: &[&str]| {
+        place.gan(&[&["interpolate", "run", "--threads", "1", "--steps", "5"], more].concat())
+    };
     make(&["--seeds", "1,2,3", "--out", "way"]).succeeded();
     let strip = image::open(place.path("way.png")).expect("PNG");
     assert_eq!((strip.width(), strip.height()), (5 * 66 + 2, 2 * 66 + 2));
@@ -198,7 +225,8 @@ fn info_and_doctor_speak_json_too() {
     let text = place.gan(&["info", "run/checkpoints/000000048"]).succeeded().out;
     assert!(text.contains("48 of 64 images (75 %)") && text.contains("sound"), "{text}");
     let findings = json(&["doctor", "--json"]);
-    let whats: Vec<&str> = findings.as_array().expect("list").iter().filter_map(|f| f["what"].as_str()).collect();
+    let whats: Vec<&str> =
+        findings.as_array().expect("list").iter().filter_map(|f| f["what"].as_str()).collect();
     for what in ["LibTorch", "processor", "threads", "CUDA", "data set", "arithmetic"] {
         assert!(whats.contains(&what), "{whats:?}");
     }

@@ -53,9 +53,6 @@ pub(crate) fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
 pub(crate) fn decode(bytes: &[u8], max_pixels: u64, out: &mut Native) -> Result<(), String> {
     guarded(|| match bytes {
         [0x89, b'P', b'N', b'G', ..] => decode_png(bytes, max_pixels, out),
-        [0xff, 0xd8, ..] if !jpeg_has_an_end(bytes) => {
-            Err("is a truncated JPEG: it was cut off before its end".to_owned())
-        }
         _ => decode_other(bytes, max_pixels, out),
     })
 }
@@ -104,6 +101,9 @@ fn decode_other(bytes: &[u8], max_pixels: u64, out: &mut Native) -> Result<(), S
 }
 
 fn open(bytes: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder + '_, ImageFormat), String> {
+    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_has_an_end(bytes) {
+        return Err("is a truncated JPEG: it was cut off before its end".to_owned());
+    }
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|error| undecodable(&error))?;
     let format = reader.format().ok_or_else(|| match bytes {

@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    setup::run(&setup::Options::default())?;
+    setup::ensure_ready()?;
     match options.peer {
         Some(_) => peer::run(options),
         None => criterion::run(options),

@@ -5,12 +5,12 @@
 //! cache folder gets its name only when everything is in it, so a setup that was killed is just run again.
 
 mod fetch;
+mod install;
 mod platform;
 mod unpack;
 
 use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
-use platform::Platform;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -24,29 +24,42 @@ pub struct Options {
     /// Download and unpack again, even if LibTorch is there
     #[arg(long)]
     force: bool,
-    /// Use this torch wheel instead of downloading one
+    /// Download nothing: use what is in the cache and what `--wheel` names
+    #[arg(long)]
+    offline: bool,
+    /// Use this wheel instead of downloading it; may be given once for each wheel
     #[arg(long, value_name = "FILE")]
-    wheel: Option<PathBuf>,
+    wheel: Vec<PathBuf>,
 }
 
+/// The command: says where LibTorch is, also when nothing was to be done.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    let folder = prepare(options)?;
+    println!("LibTorch {VERSION} is ready in {}", folder.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What every command that builds calls first: instant and silent when LibTorch is there.
+pub fn ensure_ready() -> Result<()> {
+    prepare(&Options::default()).map(|_| ())
+}
+
+fn prepare(options: &Options) -> Result<PathBuf> {
     if let Some(lib) = users_library_folder() {
-        check_users_version(&lib)?;
-        return Ok(ExitCode::SUCCESS);
+        return check_users_version(&lib);
     }
     let root = std::env::var_os("GAN_SETUP_ROOT").map_or_else(workspace::root, PathBuf::from);
     let link = root.join("target/libtorch");
     if !options.force && is_complete(&link) {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(link.canonicalize().unwrap_or(link));
     }
     let cache = cache_folder()?;
     let target = cache.join(format!("libtorch-{VERSION}"));
     if options.force || !is_complete(&target) {
-        install(options, &cache, &target)?;
+        install::install(options, &cache, &target)?;
     }
     make_link(&target, &link)?;
-    println!("LibTorch {VERSION} is ready in {}", target.display());
-    Ok(ExitCode::SUCCESS)
+    Ok(target)
 }
 
 /// `~/.cache/gan-rs`, or below `XDG_CACHE_HOME`.
@@ -60,18 +73,29 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 /// The lib folder of a LibTorch that the user brings (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`), if they do.
 pub fn users_library_folder() -> Option<PathBuf> {
-    if std::env::var_os("LIBTORCH_USE_PYTORCH").is_some_and(|value| value == "1") {
+    // As torch-sys sees it: set to anything.
+    if std::env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
         let code = "import torch, os; print(os.path.join(os.path.dirname(torch.__file__), 'lib'))";
         return python(code).map(PathBuf::from).or_else(|| Some(PathBuf::from("torch of python3")));
     }
     let own = PathBuf::from(std::env::var_os("LIBTORCH")?);
     // Cargo sets LIBTORCH for us from .cargo/config.toml.
-    (own != workspace::root().join("target/libtorch")).then(|| own.join("lib"))
+    (!is_ours(&own, &workspace::root())).then(|| own.join("lib"))
+}
+
+/// Whether a LIBTORCH is the workspace's own `target/libtorch`, which need not exist yet, by whatever path.
+fn is_ours(own: &Path, root: &Path) -> bool {
+    let by_another_path = || {
+        let [folder, ours] = [own.parent()?, &root.join("target")].map(|path| path.canonicalize().ok());
+        Some(own.file_name()? == "libtorch" && folder? == ours?)
+    };
+    own == root.join("target/libtorch") || by_another_path() == Some(true)
 }
 
 /// Whether a folder holds an unpacked LibTorch of the right version.
 pub fn is_complete(folder: &Path) -> bool {
-    version_of(folder).as_deref() == Some(VERSION) && folder.join("lib").is_dir() && folder.join("include").is_dir()
+    let library = ["libtorch_cpu.so", "libtorch_cpu.dylib"].iter().any(|name| folder.join("lib").join(name).is_file());
+    version_of(folder).as_deref() == Some(VERSION) && library && folder.join("include").is_dir()
 }
 
 fn version_of(folder: &Path) -> Option<String> {
@@ -79,18 +103,15 @@ fn version_of(folder: &Path) -> Option<String> {
     Some(text.trim().split('+').next().unwrap_or_default().to_owned())
 }
 
-fn check_users_version(lib: &Path) -> Result<()> {
+fn check_users_version(lib: &Path) -> Result<PathBuf> {
     let folder = lib.parent().unwrap_or(lib);
     let found = version_of(folder).or_else(|| {
-        let version = python("import torch; print(torch.__version__)")?;
         std::env::var_os("LIBTORCH_USE_PYTORCH")?;
+        let version = python("import torch; print(torch.__version__)")?;
         Some(version.split('+').next().unwrap_or_default().to_owned())
     });
     match found {
-        Some(version) if version == VERSION => {
-            println!("using your LibTorch {version} in {}", folder.display());
-            Ok(())
-        }
+        Some(version) if version == VERSION => Ok(folder.to_owned()),
         Some(version) => bail!(
             "your LibTorch in {} is version {version}, but {VERSION} is needed; point LIBTORCH to that, or unset \
              LIBTORCH and LIBTORCH_USE_PYTORCH and run `cargo xtask setup`",
@@ -107,39 +128,6 @@ fn check_users_version(lib: &Path) -> Result<()> {
 fn python(code: &str) -> Option<String> {
     let output = Command::new("python3").args(["-c", code]).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn install(options: &Options, cache: &Path, target: &Path) -> Result<()> {
-    let platform = Platform::here()?;
-    fs::create_dir_all(cache).with_context(|| format!("{} cannot be written", cache.display()))?;
-    let free = fs4::available_space(cache).unwrap_or(u64::MAX);
-    ensure!(
-        free >= platform.bytes_needed,
-        "{} has {} MB free, but setting up LibTorch needs {} MB; free some space or set XDG_CACHE_HOME to another disk",
-        cache.display(),
-        free >> 20,
-        platform.bytes_needed >> 20
-    );
-    println!("Setting up LibTorch {VERSION}: {}.", platform.announcement);
-    let downloads = cache.join("download");
-    let torch = match &options.wheel {
-        Some(file) => file.clone(),
-        None => fetch::wheel(&downloads, &format!("torch=={VERSION}"), &platform)?,
-    };
-    let mut wheels = vec![torch];
-    for extra in platform.extra_wheels {
-        wheels.push(fetch::wheel(&downloads, extra, &platform)?);
-    }
-    let aside = cache.join(format!(".libtorch-{VERSION}-{}", std::process::id()));
-    let unpacked = unpack::libtorch(&wheels, &aside, &platform);
-    if let Err(error) = unpacked {
-        let _ = fs::remove_dir_all(&aside);
-        return Err(error);
-    }
-    let _ = fs::remove_dir_all(target);
-    fs::rename(&aside, target).with_context(|| format!("{} cannot be written", target.display()))?;
-    let _ = fs::remove_dir_all(&downloads);
-    Ok(())
 }
 
 fn make_link(target: &Path, link: &Path) -> Result<()> {
@@ -171,6 +159,8 @@ mod tests {
         assert!(!is_complete(folder.path()));
         fs::create_dir(folder.path().join("lib")).expect("lib");
         fs::create_dir(folder.path().join("include")).expect("include");
+        assert!(!is_complete(folder.path()));
+        fs::write(folder.path().join("lib/libtorch_cpu.so"), "").expect("library");
         assert!(is_complete(folder.path()));
         fs::write(folder.path().join("build-version"), "2.6.0").expect("version");
         let sentence = check_users_version(&folder.path().join("lib")).expect_err("old").to_string();
@@ -188,5 +178,16 @@ mod tests {
         fs::remove_file(&link).expect("remove");
         fs::create_dir(&link).expect("folder in the way");
         assert!(make_link(&target, &link).expect_err("in the way").to_string().contains("in the way"));
+    }
+
+    #[test]
+    fn cargos_own_libtorch_is_nobodys_choice() {
+        let root = tempfile::tempdir().expect("temp dir");
+        let root = root.path();
+        assert!(is_ours(&root.join("target/libtorch"), root), "before there is a target folder");
+        fs::create_dir(root.join("target")).expect("target");
+        assert!(is_ours(&root.join("target/../target/libtorch"), root));
+        assert!(!is_ours(&root.join("libtorch"), root));
+        assert!(!is_ours(Path::new("/opt/libtorch"), root));
     }
 }

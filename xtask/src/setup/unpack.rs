@@ -5,9 +5,21 @@ use super::platform::Platform;
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use zip::ZipArchive;
+
+/// A wheel that cannot be unpacked.
+#[derive(Debug)]
+pub struct Damaged(pub PathBuf);
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} is damaged", self.0.display())
+    }
+}
+
+impl std::error::Error for Damaged {}
 
 /// Whether a file is a zip archive with its directory, which stands at the very end.
 pub fn is_whole(wheel: &Path) -> bool {
@@ -34,7 +46,7 @@ pub fn libtorch(wheels: &[PathBuf], folder: &Path, platform: &Platform) -> Resul
 }
 
 fn unpack(wheel: &Path, folder: &Path, platform: &Platform) -> Result<()> {
-    let damaged = || format!("{} is damaged; remove it and run `cargo xtask setup` again", wheel.display());
+    let damaged = || Damaged(wheel.to_owned());
     let file = File::open(wheel).with_context(|| format!("{} cannot be read", wheel.display()))?;
     let mut archive = ZipArchive::new(file).with_context(damaged)?;
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("unpacking {bar:30} {bytes}/{total_bytes}")?);
@@ -53,13 +65,16 @@ fn unpack(wheel: &Path, folder: &Path, platform: &Platform) -> Result<()> {
         fs::create_dir_all(parent)?;
         let mut out = File::create(&target)?;
         // The reader compares the CRC at the end of each file.
-        copy(&mut entry, &mut out, &bar).with_context(|| format!("unpacking {}", target.display()))?;
+        copy(&mut entry, &mut out, &bar).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => damaged().into(),
+            _ => anyhow::Error::new(error).context(format!("{} could not be written", target.display())),
+        })?;
     }
     bar.finish_and_clear();
     Ok(())
 }
 
-fn copy(from: &mut impl Read, to: &mut impl std::io::Write, bar: &ProgressBar) -> std::io::Result<()> {
+fn copy(from: &mut impl Read, to: &mut impl io::Write, bar: &ProgressBar) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match from.read(&mut buffer)? {
@@ -146,6 +161,13 @@ mod tests {
         assert!(is_whole(&wheel) && !is_whole(&half));
         let error = libtorch(&[half], &temp.path().join("a"), &platform()).expect_err("half").to_string();
         assert!(error.contains("damaged"), "{error}");
+        let mut flipped = bytes;
+        let middle = flipped.windows(9).position(|nine| nine == b"libc10.so").expect("a stored name") + 9;
+        flipped[middle + 2] ^= 1; // inside the first file's compressed data
+        let flipped_wheel = temp.path().join("flipped.whl");
+        fs::write(&flipped_wheel, flipped).expect("flipped");
+        let error = libtorch(&[flipped_wheel], &temp.path().join("c"), &platform()).expect_err("flipped");
+        assert!(error.downcast_ref::<Damaged>().is_some(), "{error:#}");
         let foreign = fake_wheel(temp.path(), &["torch/nn/modules.py"]);
         let error = libtorch(&[foreign], &temp.path().join("b"), &platform()).expect_err("foreign").to_string();
         assert!(error.contains("not the one for this platform"), "{error}");

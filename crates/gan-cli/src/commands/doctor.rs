@@ -3,8 +3,8 @@
 use crate::dataset;
 use crate::say::line;
 use anyhow::{Context, Result};
-use gan_data::{Options, Place};
 use gan_core::device::{DevicePolicy, available_cores, cuda_devices, device_name, has_native_bf16};
+use gan_data::{Options, Place};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tch::Device;
@@ -54,7 +54,8 @@ const LIBTORCH: &str = "2.11.0";
 /// # Errors
 /// None in practice: what is missing is part of the answer.
 pub fn run(args: Args) -> Result<()> {
-    let mut findings = vec![libtorch(), processor(), threads(), cpu_bf16(), cuda(), default_policy(), works()];
+    let mut findings =
+        vec![libtorch(), processor(), threads(), cpu_bf16(), cuda(), default_policy(), works()];
     findings.extend(data());
     if args.json {
         line(format_args!("{}", serde_json::to_string_pretty(&findings).context("JSON")?));
@@ -71,7 +72,10 @@ pub fn run(args: Args) -> Result<()> {
 
 fn libtorch() -> Finding {
     let Some(library) = loaded_library("libtorch_cpu") else {
-        return Finding::good("LibTorch", format!("{LIBTORCH} expected; where it was loaded from cannot be told here"));
+        return Finding::good(
+            "LibTorch",
+            format!("{LIBTORCH} expected; where it was loaded from cannot be told here"),
+        );
     };
     let place = library.display();
     match version_beside(&library) {
@@ -81,9 +85,14 @@ fn libtorch() -> Finding {
         Some(version) => Finding::lacking(
             "LibTorch",
             format!("{version} from {place}"),
-            format!("this program is made for {LIBTORCH}; unset LIBTORCH and LD_LIBRARY_PATH, or run `cargo xtask setup`"),
+            format!(
+                "this program is made for {LIBTORCH}; unset LIBTORCH and LD_LIBRARY_PATH, or run `cargo xtask setup`"
+            ),
         ),
-        None => Finding::good("LibTorch", format!("from {place} (no file there says its version; {LIBTORCH} is needed)")),
+        None => Finding::good(
+            "LibTorch",
+            format!("from {place} (no file there says its version; {LIBTORCH} is needed)"),
+        ),
     }
 }
 
@@ -91,7 +100,9 @@ fn libtorch() -> Finding {
 fn loaded_library(stem: &str) -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let paths = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
-    paths.into_iter().find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(stem)))
+    paths
+        .into_iter()
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(stem)))
 }
 
 /// A LibTorch distribution has `build-version`, Python's package `version.py`.
@@ -152,7 +163,10 @@ fn default_policy() -> Finding {
         Ok(policy) => {
             let precision = format!("{:?}", policy.precision).to_lowercase();
             let device = device_name(policy.device);
-            Finding::good("defaults", format!("--device {device} --precision {precision} --threads {}", policy.threads))
+            Finding::good(
+                "defaults",
+                format!("--device {device} --precision {precision} --threads {}", policy.threads),
+            )
         }
         Err(error) => Finding::lacking("defaults", "cannot be decided", error.to_string()),
     }
@@ -170,9 +184,17 @@ fn works() -> Finding {
         Ok(out.f_double_value(&[])? + weight.grad().f_sum(tch::Kind::Float)?.f_double_value(&[])?)
     };
     match attempt() {
-        Ok(sum) if (sum - 72.0).abs() < 1e-3 => Finding::good("arithmetic", "a convolution and its gradient are right"),
-        Ok(sum) => Finding::lacking("arithmetic", format!("a sum is {sum} instead of 72"), "this LibTorch does not fit this machine"),
-        Err(error) => Finding::lacking("arithmetic", "a convolution failed", crate::failure::sentence(&error)),
+        Ok(sum) if (sum - 72.0).abs() < 1e-3 => {
+            Finding::good("arithmetic", "a convolution and its gradient are right")
+        }
+        Ok(sum) => Finding::lacking(
+            "arithmetic",
+            format!("a sum is {sum} instead of 72"),
+            "this LibTorch does not fit this machine",
+        ),
+        Err(error) => {
+            Finding::lacking("arithmetic", "a convolution failed", crate::failure::sentence(&error))
+        }
     }
 }
 
@@ -183,14 +205,20 @@ fn data() -> Vec<Finding> {
             let found = set.to_string();
             match set.place {
                 // Nobody needs every data set.
-                Place::Absent => Finding { advice: Some(FETCH.to_owned()), ..Finding::good("data set", found) },
+                Place::Absent => {
+                    Finding { advice: Some(FETCH.to_owned()), ..Finding::good("data set", found) }
+                }
                 _ => Finding::good("data set", found),
             }
         })
         .collect();
     findings.push(match dataset::cache_folder() {
         Some(folder) => Finding::good("data folder", folder.display().to_string()),
-        None => Finding::lacking("data folder", "there is no home folder", "set GAN_DATA to a folder that may be written"),
+        None => Finding::lacking(
+            "data folder",
+            "there is no home folder",
+            "set GAN_DATA to a folder that may be written",
+        ),
     });
     findings
 }
@@ -204,7 +232,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp dir");
         let library = folder.path().join("lib/libtorch_cpu.so");
         assert_eq!(version_beside(&library), None);
-        std::fs::write(folder.path().join("version.py"), "x = 1\n__version__ = '2.11.0+cu130'\n").expect("file");
+        std::fs::write(folder.path().join("version.py"), "x = 1\n__version__ = '2.11.0+cu130'\n")
+            .expect("file");
         assert_eq!(version_beside(&library).as_deref(), Some("2.11.0+cu130"));
         std::fs::write(folder.path().join("build-version"), "2.11.0\n").expect("file");
         assert_eq!(version_beside(&library).as_deref(), Some("2.11.0"));

@@ -91,7 +91,11 @@ fn state(path: &Path) -> CheckpointState {
 
 fn parameters(config: &RunConfig) -> Result<Vec<(String, u64)>> {
     let gan = config.gan.build(&DevicePolicy::resolve("cpu", "f32", 0)?, config.train.seed)?;
-    Ok(gan.players().iter().map(|player| (player.name().to_owned(), player.parameters().count() as u64)).collect())
+    Ok(gan
+        .players()
+        .iter()
+        .map(|player| (player.name().to_owned(), player.parameters().count() as u64))
+        .collect())
 }
 
 fn last_report(run: &Path) -> Option<gan_report::LogLine> {
@@ -151,7 +155,10 @@ impl Facts<'_> {
             ),
         );
         if let Some(meta) = self.stand.as_ref().map(|checkpoint| &checkpoint.meta) {
-            row("written by", format!("gan-core {}, LibTorch {}", meta.versions.gan_core, meta.versions.libtorch));
+            row(
+                "written by",
+                format!("gan-core {}, LibTorch {}", meta.versions.gan_core, meta.versions.libtorch),
+            );
         }
         if let Some(last) = &self.last {
             let speed = last.images_per_second;
@@ -184,8 +191,13 @@ impl Facts<'_> {
             .iter()
             .map(|c| json!({"path": c.path, "bytes": c.bytes, "images": c.images, "sound": c.damage.is_none(), "damage": c.damage}))
             .collect();
-        let files: Vec<Value> =
-            self.run.map(files).unwrap_or_default().iter().map(|(n, b)| json!({"name": n, "bytes": b})).collect();
+        let files: Vec<Value> = self
+            .run
+            .map(files)
+            .unwrap_or_default()
+            .iter()
+            .map(|(n, b)| json!({"name": n, "bytes": b}))
+            .collect();
         let parameters: serde_json::Map<String, Value> =
             self.parameters.iter().map(|(name, count)| (name.clone(), json!(count))).collect();
         json!({

@@ -1,11 +1,11 @@
 //! `gan resume`: goes on exactly where a run stopped.
 
 use crate::config::{RunConfig, amount};
+use crate::dataset;
 use crate::failure::usage;
 use crate::located::{self, Located};
 use crate::say::{note, thousands};
 use crate::session::{self, Start};
-use crate::dataset;
 use anyhow::{Result, anyhow};
 use gan_core::error::Error;
 use gan_core::trainer::RunDir;

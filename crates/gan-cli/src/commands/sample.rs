@@ -110,7 +110,11 @@ pub fn run(args: Args) -> Result<()> {
         let generated = pictures::of_images(&generate(gan.as_ref(), &seeds, &args, &policy)?)?;
         if args.single {
             for (seed, picture) in seeds.iter().zip(&generated) {
-                save(picture, &folder.join(format!("seed{seed:06}.{}", args.format.extension())), args.format)?;
+                save(
+                    picture,
+                    &folder.join(format!("seed{seed:06}.{}", args.format.extension())),
+                    args.format,
+                )?;
             }
         }
         if sheet.is_some() {
@@ -121,7 +125,8 @@ pub fn run(args: Args) -> Result<()> {
         line(format_args!("wrote {} pictures to {}", args.count, folder.display()));
     }
     if let Some(path) = sheet {
-        let format = path.extension().and_then(|text| clap::ValueEnum::from_str(&text.to_string_lossy(), true).ok());
+        let format =
+            path.extension().and_then(|text| clap::ValueEnum::from_str(&text.to_string_lossy(), true).ok());
         save(&pictures::sheet(&on_sheet, args.grid.unwrap_or(0))?, &path, format.unwrap_or(args.format))?;
         line(format_args!("wrote {}", path.display()));
     }
@@ -130,14 +135,20 @@ pub fn run(args: Args) -> Result<()> {
 
 fn check(args: &Args) -> Result<()> {
     if !(0.0..=10.0).contains(&args.truncation) {
-        return Err(usage(format!("--truncation {}: expected a number from 0 to 10; 1 is none", args.truncation)));
+        return Err(usage(format!(
+            "--truncation {}: expected a number from 0 to 10; 1 is none",
+            args.truncation
+        )));
     }
     if args.single && args.grid.is_none() && args.out.as_deref().is_some_and(names_a_file) {
         return Err(usage("--single writes several files: --out must be a folder"));
     }
     // A sheet is one picture in memory; past this its encoders give up, too.
     if !args.single && args.count > 10_000 {
-        return Err(usage(format!("--count {}: a sheet holds at most 10,000 pictures; add --single", args.count)));
+        return Err(usage(format!(
+            "--count {}: a sheet holds at most 10,000 pictures; add --single",
+            args.count
+        )));
     }
     Ok(())
 }
@@ -161,7 +172,10 @@ fn targets(args: &Args, located: &Located, images: u64) -> (PathBuf, Option<Path
 }
 
 fn names_a_file(path: &Path) -> bool {
-    !path.is_dir() && path.extension().is_some_and(|text| <Format as clap::ValueEnum>::from_str(&text.to_string_lossy(), true).is_ok())
+    !path.is_dir()
+        && path
+            .extension()
+            .is_some_and(|text| <Format as clap::ValueEnum>::from_str(&text.to_string_lossy(), true).is_ok())
 }
 
 fn generate(gan: &dyn ImageGan, seeds: &[u64], args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
@@ -173,8 +187,10 @@ fn generate(gan: &dyn ImageGan, seeds: &[u64], args: &Args, policy: &DevicePolic
             return Err(usage(format!("--class {class}: there are {classes}, numbered from 0")));
         }
         (classes, class) => {
-            let labels: Vec<i64> =
-                seeds.iter().map(|&seed| class.unwrap_or((seed.wrapping_sub(args.seed) as i64) % classes)).collect();
+            let labels: Vec<i64> = seeds
+                .iter()
+                .map(|&seed| class.unwrap_or((seed.wrapping_sub(args.seed) as i64) % classes))
+                .collect();
             Some(Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?.f_to_device(policy.device)?)
         }
     };

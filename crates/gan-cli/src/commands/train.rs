@@ -99,6 +99,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         config.device.threads,
         thousands(config.train.images)
     ));
+    data.notes().iter().for_each(|text| note(format_args!("note: {text}")));
     session::train(Start { policy, config, data, run, from: None })
 }
 
@@ -155,13 +156,17 @@ fn describe(config: &RunConfig, policy: &DevicePolicy, data: &Opened) -> Result<
 fn free_folder(config: &RunConfig) -> PathBuf {
     let what = match config.data.source.as_str() {
         gan_data::DEFAULT => config.preset.clone(),
-        other => Path::new(other).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        other => {
+            Path::new(other).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+        }
     };
-    let word: String = what.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let word: String =
+        what.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
     let begin = format!("{}-{word}-", config.gan.variant().word());
-    let numbers = std::fs::read_dir("runs").into_iter().flatten().flatten().filter_map(|entry| {
-        entry.file_name().to_string_lossy().strip_prefix(&begin)?.parse::<u32>().ok()
-    });
+    let numbers =
+        std::fs::read_dir("runs").into_iter().flatten().flatten().filter_map(|entry| {
+            entry.file_name().to_string_lossy().strip_prefix(&begin)?.parse::<u32>().ok()
+        });
     let number = numbers.max().unwrap_or(0) + 1;
     Path::new("runs").join(format!("{begin}{number:03}"))
 }

@@ -47,9 +47,10 @@ mod tests {
 
     #[test]
     fn units_are_read_and_nonsense_is_not() {
-        assert_eq!(["64", "500k", "2M", "1.5M", "1e6", "10_000", "0"].map(|t| parse(t).expect(t)), [
-            64, 500_000, 2_000_000, 1_500_000, 1_000_000, 10_000, 0
-        ]);
+        assert_eq!(
+            ["64", "500k", "2M", "1.5M", "1e6", "10_000", "0"].map(|t| parse(t).expect(t)),
+            [64, 500_000, 2_000_000, 1_500_000, 1_000_000, 10_000, 0]
+        );
         assert_eq!(parse("18446744073709551615"), Some(u64::MAX));
         for text in ["", "k", "-1", "1.5", "x", "12kk", "inf", "nan", "1e99", "0.0001k"] {
             assert_eq!(parse(text), None, "{text}");

@@ -11,8 +11,7 @@ use serde_json::Value;
 use std::path::Path;
 
 /// A configuration in the making.
-#[derive(Clone)]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Layers {
     variant: VariantName,
     tree: Tree,
@@ -26,11 +25,16 @@ impl Layers {
     pub fn new(variant: VariantName, preset: Option<&str>, file: Option<&Path>) -> Result<Self> {
         let file = file.map(|path| read(path, variant)).transpose()?;
         let in_file = file.as_ref().and_then(|(value, _)| value.get("preset")?.as_str().map(str::to_owned));
-        let preset = preset.map(str::to_owned).or(in_file).unwrap_or_else(|| variant.default_preset().to_owned());
+        let preset =
+            preset.map(str::to_owned).or(in_file).unwrap_or_else(|| variant.default_preset().to_owned());
         let gan = VariantConfig::preset(variant, &preset)?;
-        let train = preset_train(variant, &preset);
-        let first =
-            RunConfig { preset, gan, train, data: DataConfig::default(), device: DeviceConfig::default() };
+        let first = RunConfig {
+            preset,
+            gan,
+            train: TrainConfig::default(),
+            data: DataConfig::default(),
+            device: DeviceConfig::default(),
+        };
         let mut layers = Self { variant, tree: Tree::new(first.to_value()) };
         if let Some((mut value, name)) = file {
             if let Some(fields) = value.as_object_mut() {
@@ -67,7 +71,9 @@ impl Layers {
     pub fn set(&mut self, assignment: &str) -> Result<()> {
         let key = assignment.split('=').next().unwrap_or_default().trim();
         if matches!(key, "variant" | "preset") {
-            return Err(usage(format!("--set {key}: cannot be set here; it is chosen by `gan train VARIANT --preset P`")));
+            return Err(usage(format!(
+                "--set {key}: cannot be set here; it is chosen by `gan train VARIANT --preset P`"
+            )));
         }
         self.tree.assign(assignment)
     }
@@ -94,18 +100,14 @@ fn read(path: &Path, variant: VariantName) -> Result<(Value, String)> {
         let place = line.map(|line| format!(", line {line}")).unwrap_or_default();
         usage(format!("{name}{place}: {}", error.message().replace('\n', "; ")))
     })?;
-    match value.get("variant").map(|word| word.as_str().ok_or_else(|| anyhow!("{name}: variant is no text"))) {
+    match value.get("variant").map(|word| word.as_str().ok_or_else(|| anyhow!("{name}: variant is no text")))
+    {
         Some(word) if word.as_ref().is_ok_and(|word| *word != variant.word()) => {
             Err(usage(format!("{name}: is for variant `{}`, not `{}`", word?, variant.word())))
         }
         Some(Err(error)) => Err(error),
         _ => Ok((value, name)),
     }
-}
-
-/// The length and cadences of a preset's runs.
-fn preset_train(_variant: VariantName, _preset: &str) -> TrainConfig {
-    TrainConfig::default()
 }
 
 #[cfg(test)]

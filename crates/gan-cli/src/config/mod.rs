@@ -129,8 +129,9 @@ impl RunConfig {
             value.get(key).and_then(Value::as_str).ok_or_else(|| anyhow!("the configuration names no {key}"))
         };
         let word = text("variant")?;
-        let variant = VariantName::of(word)
-            .ok_or_else(|| anyhow!("this program knows no variant `{word}`; it was made by another version"))?;
+        let variant = VariantName::of(word).ok_or_else(|| {
+            anyhow!("this program knows no variant `{word}`; it was made by another version")
+        })?;
         let section = |key: &str| value.get(key).unwrap_or(&Value::Null);
         Ok(Self {
             preset: text("preset")?.to_owned(),
@@ -146,7 +147,8 @@ impl RunConfig {
     /// # Errors
     /// A value that TOML has no words for.
     pub fn to_toml(&self) -> Result<String> {
-        let body = toml::to_string(&self.to_value()).context("the configuration cannot be written as TOML")?;
+        let body =
+            toml::to_string(&self.to_value()).context("the configuration cannot be written as TOML")?;
         Ok(format!(
             "# What this run is, with nothing left open. It is a record: changing it here changes nothing.\n\
              # A new run like it: gan train {} --config THIS_FILE --out ANOTHER_FOLDER\n\

@@ -110,7 +110,9 @@ impl Tree {
 
 fn unknown(key: &str, known: &[String]) -> String {
     let section = format!("{key}.");
-    if let Some(inside) = known.iter().find(|path| path.starts_with(&section) || path.contains(&format!(".{section}"))) {
+    if let Some(inside) =
+        known.iter().find(|path| path.starts_with(&section) || path.contains(&format!(".{section}")))
+    {
         return format!("is a section; name a key in it, such as {inside}");
     }
     match suggest::nearest(key, known.iter().map(String::as_str)) {
@@ -136,7 +138,9 @@ fn coerce(known: &Value, value: &Value) -> Result<Value, String> {
         },
         Value::Number(number) if !number.is_f64() => {
             let whole = match text {
-                Some(text) => text.parse::<i64>().map(Value::from).ok().or_else(|| amount::parse(text).map(Value::from)),
+                Some(text) => {
+                    text.parse::<i64>().map(Value::from).ok().or_else(|| amount::parse(text).map(Value::from))
+                }
                 None => (value.is_i64() || value.is_u64()).then(|| value.clone()),
             };
             whole.ok_or_else(|| format!("{shown} is no whole number; expected one such as 64, 500k or 2M"))
@@ -147,14 +151,18 @@ fn coerce(known: &Value, value: &Value) -> Result<Value, String> {
                 None => value.as_f64(),
             };
             let finite = number.filter(|number| number.is_finite());
-            finite.map(Value::from).ok_or_else(|| format!("{shown} is no number; expected one such as 0.0002 or 2e-4"))
+            finite
+                .map(Value::from)
+                .ok_or_else(|| format!("{shown} is no number; expected one such as 0.0002 or 2e-4"))
         }
         Value::String(_) => match text {
             Some(text) => Ok(Value::from(text)),
             None => Err(format!("{shown} is no text")),
         },
         Value::Null | Value::Array(_) | Value::Object(_) => match text {
-            Some(text) => serde_json::from_str(text).map_err(|error| format!("{shown} cannot be read ({error})")),
+            Some(text) => {
+                serde_json::from_str(text).map_err(|error| format!("{shown} cannot be read ({error})"))
+            }
             None => Ok(value.clone()),
         },
     }
@@ -183,10 +191,13 @@ mod tests {
             tree.assign(assignment).expect(assignment);
         }
         assert!(tree.is_given("dcgan.size") && !tree.is_given("train.seed"));
-        assert_eq!(tree.into_value(), json!({
-            "dcgan": {"size": 32, "loss": "least_squares", "a": {"lr": 1e-4}, "b": {"lr": 0.2}},
-            "train": {"images": 2_000_000, "seed": 1}, "data": {"mirror": true}
-        }));
+        assert_eq!(
+            tree.into_value(),
+            json!({
+                "dcgan": {"size": 32, "loss": "least_squares", "a": {"lr": 1e-4}, "b": {"lr": 0.2}},
+                "train": {"images": 2_000_000, "seed": 1}, "data": {"mirror": true}
+            })
+        );
     }
 
     #[test]
@@ -207,7 +218,10 @@ mod tests {
         tree.merge(&json!({"train": {"images": "3k"}, "dcgan": {"a": {"lr": 1}}}), "x.toml").expect("merge");
         assert!(tree.is_given("dcgan.a.lr"));
         let mut refused = |value: Value| tree.merge(&value, "x.toml").expect_err("refused").to_string();
-        assert!(refused(json!({"train": {"image": 3}})).contains("x.toml: train.image: there is no such key; did you mean train.images?"));
+        assert!(
+            refused(json!({"train": {"image": 3}}))
+                .contains("x.toml: train.image: there is no such key; did you mean train.images?")
+        );
         assert!(refused(json!({"train": 3})).contains("is a section"));
         assert!(refused(json!({"train": {"images": 2.5}})).contains("whole number"));
     }

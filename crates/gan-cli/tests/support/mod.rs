@@ -9,9 +9,30 @@ pub const GAN: &str = env!("CARGO_BIN_EXE_gan");
 
 /// 16 x 16, a few thousand parameters, 8 steps; a report every step, checkpoints after steps 2, 4, 6 and 8.
 pub const TINY: &[&str] = &[
-    "--size", "16", "--batch", "8", "--images", "64", "--device", "cpu", "--precision", "f32", "--threads", "1",
-    "--set", "generator_width=4", "--set", "discriminator_width=4", "--set", "latent=8",
-    "--set", "report_images=8", "--set", "preview_images=32", "--set", "checkpoint_images=16",
+    "--size",
+    "16",
+    "--batch",
+    "8",
+    "--images",
+    "64",
+    "--device",
+    "cpu",
+    "--precision",
+    "f32",
+    "--threads",
+    "1",
+    "--set",
+    "generator_width=4",
+    "--set",
+    "discriminator_width=4",
+    "--set",
+    "latent=8",
+    "--set",
+    "report_images=8",
+    "--set",
+    "preview_images=32",
+    "--set",
+    "checkpoint_images=16",
 ];
 
 /// A folder of its own to run in.
@@ -53,7 +74,8 @@ impl Place {
         let folder = self.path(name);
         std::fs::create_dir_all(&folder).expect("folder");
         for index in 0..count {
-            let picture = image::RgbImage::from_fn(20, 20, |x, y| image::Rgb([index * 3, x as u8 * 9, y as u8 * 9]));
+            let picture =
+                image::RgbImage::from_fn(20, 20, |x, y| image::Rgb([index * 3, x as u8 * 9, y as u8 * 9]));
             picture.save(folder.join(format!("{index:03}.png"))).expect("PNG");
         }
         folder
@@ -107,7 +129,8 @@ impl Done {
 /// The names of a run's checkpoints.
 pub fn checkpoints(run: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -135,9 +158,16 @@ pub fn forge_meta(checkpoint: &Path, change: impl FnOnce(&mut serde_json::Value)
     std::fs::write(&path, text).expect("write");
     let sums = checkpoint.join("SHA256SUMS");
     let lines = std::fs::read_to_string(&sums).expect("sums");
-    let forged: String = lines
-        .lines()
-        .map(|line| if line.ends_with("  meta.json") { format!("{sum}  meta.json\n") } else { format!("{line}\n") })
-        .collect();
+    let forged: String =
+        lines
+            .lines()
+            .map(|line| {
+                if line.ends_with("  meta.json") {
+                    format!("{sum}  meta.json\n")
+                } else {
+                    format!("{line}\n")
+                }
+            })
+            .collect();
     std::fs::write(&sums, forged).expect("write");
 }

@@ -36,11 +36,11 @@ pub enum OnNonFinite {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            images: 1_000_000,
+            images: 200_000,
             seed: 1,
             report_images: 2_000,
-            preview_images: 50_000,
-            checkpoint_images: 100_000,
+            preview_images: 10_000,
+            checkpoint_images: 50_000,
             keep_checkpoints: 3,
             on_nonfinite: OnNonFinite::Stop,
         }

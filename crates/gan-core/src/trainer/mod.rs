@@ -56,7 +56,9 @@ pub struct Trainer {
     /// Seconds of training up to the last report, over all sessions of this run.
     seconds: f64,
     window: Window,
-    log: Log,
+    /// Opened at the first report: only then is it known where the run goes on.
+    log: Option<Log>,
+    log_from: u64,
     writer: CheckpointWriter,
     warnings: Vec<String>,
 }
@@ -75,7 +77,6 @@ impl Trainer {
     /// A setting that cannot work; a run folder that cannot be written.
     pub fn new(config: TrainConfig, policy: DevicePolicy, run: RunDir, identity: Identity) -> Result<Self> {
         config.validate()?;
-        let log = Log::open(&run.log_path(), 0)?;
         let writer = CheckpointWriter::new(run.checkpoints_path(), config.keep_checkpoints)?;
         Ok(Self {
             config,
@@ -87,7 +88,8 @@ impl Trainer {
             clock: Clock::default(),
             seconds: 0.0,
             window: Window { started: Instant::now(), images: 0, in_steps: 0.0 },
-            log,
+            log: None,
+            log_from: 0,
             writer,
             warnings: Vec::new(),
         })
@@ -107,7 +109,7 @@ impl Trainer {
         source.seek(checkpoint.meta.source_position)?;
         self.clock = checkpoint.meta.clock;
         self.seconds = checkpoint.meta.seconds;
-        self.log = Log::open(&self.run.log_path(), self.clock.step)?;
+        (self.log, self.log_from) = (None, self.clock.step);
         self.window = Window { started: Instant::now(), images: self.clock.images, in_steps: 0.0 };
         Ok(())
     }
@@ -234,7 +236,7 @@ impl Trainer {
             phase_seconds: phases.into_iter().map(|(name, seconds)| (name.to_owned(), seconds)).collect(),
         };
         self.window = Window { started: Instant::now(), images: self.clock.images, in_steps: 0.0 };
-        if let Err(error) = self.log.append(&report) {
+        if let Err(error) = self.append_to_log(&report) {
             self.warnings.push(format!("the log line of step {} was lost: {error}", self.clock.step));
         }
         for player in variant.players_mut() {
@@ -248,6 +250,14 @@ impl Trainer {
             }
         }
         Ok(report)
+    }
+
+    fn append_to_log(&mut self, report: &Report) -> Result<()> {
+        let log = match &mut self.log {
+            Some(log) => log,
+            None => self.log.insert(Log::open(&self.run.log_path(), self.log_from)?),
+        };
+        log.append(report)
     }
 
     fn save<B>(

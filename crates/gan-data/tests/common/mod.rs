@@ -60,6 +60,12 @@ pub fn truncated_jpeg() -> Vec<u8> {
     bytes[..bytes.len() / 2].to_vec()
 }
 
+/// A PNG whose header is whole and whose pixels are not: only decoding shows that it is broken.
+pub fn truncated_png() -> Vec<u8> {
+    let bytes = encode(&gradient(64, 64, 1), ImageFormat::Png);
+    bytes[..bytes.len() / 2].to_vec()
+}
+
 /// `count` images named so that their sorted order is their number.
 pub fn numbered_folder(folder: &Path, count: u32, side: u32) {
     for number in 0..count {
