@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 
 /// The 3.6 million weights of DCGAN's generator at 64 pixels.
 fn weights() -> Parameters {
-    let mut weights = Parameters::new(Device::Cpu, 1);
+    let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
     Generator::new(weights.root(), &Config::default()).expect("a generator of the default configuration");
     weights
 }
@@ -27,7 +27,8 @@ fn optimisers(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(weights.count() as u64));
 
     let parameters = weights.trainable();
-    let gradients: Vec<Tensor> = parameters.iter().map(|parameter| parameter.detach().ones_like() * 1e-3).collect();
+    let gradients: Vec<Tensor> =
+        parameters.iter().map(|parameter| parameter.detach().ones_like() * 1e-3).collect();
     let mut adam = Adam::new(AdamConfig::new(2e-4, 0.5), &parameters).expect("moments");
     let keep = Tensor::zeros([], (Kind::Float, Device::Cpu));
     group.bench_function("fused Adam", |bencher| {

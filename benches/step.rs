@@ -19,13 +19,22 @@ fn dcgan(criterion: &mut Criterion) {
             let policy = DevicePolicy::resolve("auto", precision, 0).expect("a device");
             policy.apply();
             let config = Config::preset(preset).expect("a preset");
-            let mut data = Synthetic::new([config.batch, config.channels, config.size, config.size], 0, 1, policy.device);
+            let mut data = Synthetic::new(
+                [config.batch, config.channels, config.size, config.size],
+                0,
+                1,
+                policy.device,
+            );
             let mut gan = Dcgan::new(config, &policy, 1).expect("a GAN");
 
             let folder = tempfile::tempdir().expect("a folder for the run");
             let run = RunDir::create(&folder.path().join("run"), "").expect("a run");
-            let train =
-                TrainConfig { images: u64::MAX, checkpoint_images: 0, preview_images: 0, ..TrainConfig::default() };
+            let train = TrainConfig {
+                images: u64::MAX,
+                checkpoint_images: 0,
+                preview_images: 0,
+                ..TrainConfig::default()
+            };
             let identity = Identity::of(&gan, serde_json::Value::Null);
             let mut trainer = Trainer::new(train, policy, run, identity).expect("a trainer");
 

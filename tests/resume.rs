@@ -36,7 +36,8 @@ fn a_run_killed_at_random_moments_equals_an_uninterrupted_one() {
         assert!(*bytes == killed_state[name], "{name} differs after {kills} kills");
     }
     let rubbish = std::fs::read_dir(killed.join("checkpoints")).expect("folder").flatten();
-    let hidden: Vec<_> = rubbish.map(|e| e.file_name()).filter(|n| n.to_string_lossy().starts_with('.')).collect();
+    let hidden: Vec<_> =
+        rubbish.map(|e| e.file_name()).filter(|n| n.to_string_lossy().starts_with('.')).collect();
     assert!(hidden.is_empty(), "left behind: {hidden:?}");
 }
 
@@ -55,7 +56,10 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_offered() {
     let output = gan().args(["resume", "--images", "96"]).arg(&run).output().expect("gan starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(said.contains("generator.safetensors is damaged") && said.contains("000000032 is sound"), "{said}");
+    assert!(
+        said.contains("generator.safetensors is damaged") && said.contains("000000032 is sound"),
+        "{said}"
+    );
 
     let previous = run.join("checkpoints/000000032");
     succeed(gan().args(["resume", "--images", "96"]).arg(&previous));

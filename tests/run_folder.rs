@@ -8,7 +8,8 @@ fn a_run_leaves_everything_that_the_readme_promises() {
     let folder = tempfile::tempdir().expect("temp dir");
     let run = folder.path().join("run");
     let output = succeed(&mut train(&run, 128, 64));
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("gan sample"), "the end names the next commands: {said}");
 
     let config = std::fs::read_to_string(run.join("config.toml")).expect("config.toml");
@@ -52,11 +53,15 @@ fn samples_and_interpolations_come_from_the_checkpoint_alone() {
     succeed(&mut train(&run, 64, 64));
     let sheets = [0, 1].map(|index| folder.path().join(format!("sheet{index}.png")));
     for sheet in &sheets {
-        succeed(gan().args(["sample", "--count", "6", "--seed", "5", "--grid", "--out"]).arg(sheet).arg(&run));
+        succeed(
+            gan().args(["sample", "--count", "6", "--seed", "5", "--grid", "--out"]).arg(sheet).arg(&run),
+        );
     }
     let bytes = sheets.map(|sheet| std::fs::read(sheet).expect("sheet"));
     assert!(bytes[0].starts_with(b"\x89PNG") && bytes[0] == bytes[1]);
     let out = folder.path().join("walk");
-    succeed(gan().args(["interpolate", "--seeds", "1,2", "--steps", "4", "--out"]).arg(&out).arg(newest(&run)));
+    succeed(
+        gan().args(["interpolate", "--seeds", "1,2", "--steps", "4", "--out"]).arg(&out).arg(newest(&run)),
+    );
     assert!(std::fs::read_dir(&out).expect("folder").count() >= 2, "a strip and an animation");
 }

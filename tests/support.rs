@@ -54,6 +54,8 @@ pub fn state(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(newest(run)).expect("checkpoint folder").flatten();
     entries
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "safetensors"))
-        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).expect("file")))
+        .map(|entry| {
+            (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).expect("file"))
+        })
         .collect()
 }

@@ -18,8 +18,9 @@ pub fn run() -> Result<ExitCode> {
     let link = root.join("target/libtorch");
     line(
         "LibTorch",
-        match setup::users_library_folder() {
-            Some(lib) => Ok(format!("yours, in {}", lib.display())),
+        match setup::users_own() {
+            Some(Ok(folder)) => Ok(format!("{} of yours in {}", setup::VERSION, folder.display())),
+            Some(Err(error)) => Err(error.to_string()),
             None if setup::is_complete(&link) => {
                 Ok(format!("{} in {}", setup::VERSION, link.canonicalize().unwrap_or(link).display()))
             }
@@ -29,13 +30,19 @@ pub fn run() -> Result<ExitCode> {
     line("rustc", first_line("rustc", &["--version"], "install Rust with rustup"));
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     line("C++ compiler", first_line(&compiler, &["--version"], "install one (on Debian: apt install g++)"));
-    line("python3", first_line("python3", &["--version"], "install Python 3: setup downloads LibTorch with its pip"));
+    line(
+        "python3",
+        first_line("python3", &["--version"], "install Python 3: setup downloads LibTorch with its pip"),
+    );
     line("pip", first_line("python3", &["-m", "pip", "--version"], "on Debian: apt install python3-pip"));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     line("cores", Ok(cores.to_string()));
     if let Some(memory) = memory_megabytes() {
         let text = format!("{memory} MB");
-        line("memory", if memory >= 4_000 { Ok(text) } else { Err(format!("{text}; building wants 4000 MB")) });
+        line(
+            "memory",
+            if memory >= 4_000 { Ok(text) } else { Err(format!("{text}; building wants 4000 MB")) },
+        );
     }
     let cache = setup::cache_folder()?;
     let free = fs4::available_space(&root).unwrap_or(0) >> 20;
@@ -49,7 +56,9 @@ pub fn run() -> Result<ExitCode> {
             println!("\n{} doctor", binary.display());
             workspace::foreground(workspace::with_libraries(binary).arg("doctor"))?;
         }
-        None => println!("\ngan is not built yet: `cargo build --release -p gan-cli`, then `gan doctor` tells about devices."),
+        None => println!(
+            "\ngan is not built yet: `cargo build --release -p gan-cli`, then `gan doctor` tells about devices."
+        ),
     }
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -22,7 +22,8 @@ pub fn run() -> Result<ExitCode> {
 
 fn check(json: &Path) -> Result<()> {
     let name = json.display();
-    let value: Value = serde_json::from_slice(&fs::read(json)?).with_context(|| format!("{name} is not JSON"))?;
+    let value: Value =
+        serde_json::from_slice(&fs::read(json)?).with_context(|| format!("{name} is not JSON"))?;
     let tensors = value["tensors"].as_object().with_context(|| format!("{name} lists no tensors"))?;
     let file = json.with_extension("safetensors");
     let bytes = fs::read(&file).with_context(|| format!("{} is missing", file.display()))?;

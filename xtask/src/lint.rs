@@ -8,7 +8,10 @@ use std::time::Instant;
 pub fn run() -> Result<ExitCode> {
     setup::ensure_ready()?;
     stage("fmt", || {
-        workspace::succeed(workspace::cargo().args(["fmt", "--all", "--check"]), "cargo fmt (mend it with `cargo fmt --all`)")
+        workspace::succeed(
+            workspace::cargo().args(["fmt", "--all", "--check"]),
+            "cargo fmt (mend it with `cargo fmt --all`)",
+        )
     })?;
     stage("clippy", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];

@@ -46,7 +46,8 @@ fn write(crates: &Path, name: &str) -> Result<String> {
         let path = folder.join(file);
         let parent = path.parent().unwrap_or(&folder);
         fs::create_dir_all(parent).with_context(|| format!("{} cannot be written", parent.display()))?;
-        fs::write(&path, fill(template, name)).with_context(|| format!("{} cannot be written", path.display()))?;
+        fs::write(&path, fill(template, name))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(format!("crates/{name}"))
 }
@@ -55,7 +56,10 @@ fn write(crates: &Path, name: &str) -> Result<String> {
 fn fill(template: &str, name: &str) -> String {
     let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
     let type_name: String = name.split('-').filter(|part| !part.is_empty()).map(capital).collect();
-    template.replace("{{name}}", name).replace("{{module}}", &name.replace('-', "_")).replace("{{Name}}", &type_name)
+    template
+        .replace("{{name}}", name)
+        .replace("{{module}}", &name.replace('-', "_"))
+        .replace("{{Name}}", &type_name)
 }
 
 #[cfg(test)]

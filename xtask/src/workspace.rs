@@ -21,11 +21,11 @@ pub fn cargo() -> Command {
 /// A command that finds the LibTorch that the user brings, if they do; ours is found through the rpath.
 pub fn with_libraries(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    if let Some(lib) = crate::setup::users_library_folder() {
+    if let Some(Ok(own)) = crate::setup::users_own() {
         let variable = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
         let before = std::env::var_os(variable).unwrap_or_default();
         let before = std::env::split_paths(&before).filter(|path| !path.as_os_str().is_empty());
-        if let Ok(joined) = std::env::join_paths(std::iter::once(lib).chain(before)) {
+        if let Ok(joined) = std::env::join_paths(std::iter::once(own.join("lib")).chain(before)) {
             command.env(variable, joined);
         }
     }

@@ -34,7 +34,7 @@ pub enum Work {
     /// Training.
     Training(Box<Training>),
     /// Loading.
-    Loader(Loader),
+    Loader(Box<Loader>),
 }
 
 /// A run as `gan train` does it: steps, averages, log; without pictures and checkpoints.
@@ -50,7 +50,7 @@ impl Work {
     /// Prepares a case.
     pub fn new(options: &Options) -> Result<Self> {
         if options.case == Case::Loader {
-            return Ok(Self::Loader(Loader::new(options)?));
+            return Ok(Self::Loader(Box::new(Loader::new(options)?)));
         }
         let named = if options.case == Case::Dcgan64Bf16 { "bf16" } else { "f32" };
         let precision = options.precision.as_deref().unwrap_or(named);
@@ -64,7 +64,12 @@ impl Work {
         let gan = Dcgan::new(config, &policy, 1)?;
         let run_folder = tempfile::tempdir().context("cannot make a folder for the run")?;
         let run = RunDir::create(&run_folder.path().join("run"), "")?;
-        let train = TrainConfig { images: u64::MAX, checkpoint_images: 0, preview_images: 0, ..TrainConfig::default() };
+        let train = TrainConfig {
+            images: u64::MAX,
+            checkpoint_images: 0,
+            preview_images: 0,
+            ..TrainConfig::default()
+        };
         let identity = Identity::of(&gan, serde_json::Value::Null);
         let trainer = Trainer::new(train, policy, run, identity)?;
         let name = format!("gan {precision}");

@@ -26,7 +26,8 @@ impl Loader {
         let spec = folder.to_str().context("the path in --data must be UTF-8")?;
         // PyTorch decodes every picture every time; by default this loader does so once.
         let memory = if options.cached { 2 << 30 } else { 0 };
-        let chosen = gan_data::Options { size: Some(64), mirror: true, memory, ..gan_data::Options::default() };
+        let chosen =
+            gan_data::Options { size: Some(64), mirror: true, memory, ..gan_data::Options::default() };
         let data = Arc::new(DataSet::open(spec, &chosen)?);
         tch::set_num_threads(options.threads as i32);
         let sampling = Sampling { workers: options.workers, ..Sampling::new(64, 1) };

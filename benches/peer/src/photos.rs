@@ -9,7 +9,8 @@ use gan_report::{Picture, save_png};
 /// shapes, texture, some noise. Pictures that are there already stay.
 pub fn make(folder: &Path, count: usize, side: u32) -> Result<()> {
     let target = folder.join("photos");
-    let there = std::fs::read_dir(&target).map_or(0, |entries| entries.flatten().filter(|entry| is_png(&entry.path())).count());
+    let there = std::fs::read_dir(&target)
+        .map_or(0, |entries| entries.flatten().filter(|entry| is_png(&entry.path())).count());
     if there >= count {
         return Ok(());
     }
@@ -42,7 +43,12 @@ fn photo(random: &mut Random, side: u32) -> Picture {
             *value += upper * (1.0 - v) + lower * v;
         }
     }
-    Picture { width: side, height: side, channels: 3, pixels: values.into_iter().map(|value| value as u8).collect() }
+    Picture {
+        width: side,
+        height: side,
+        channels: 3,
+        pixels: values.into_iter().map(|value| value as u8).collect(),
+    }
 }
 
 /// xorshift: the pictures must be the same everywhere, not good dice.

@@ -36,5 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let z = gan_core::random::Streams::new(1, 0, 0, policy.device).normal("latent", &[64, 100])?;
     let samples = gan.generate(&z, None, &GenerateOptions::default())?;
-    Ok(grid::save_png(&grid::grid(&range::to_bytes(&samples)?, 8, 2)?, Path::new("runs/example/samples.png"))?)
+    Ok(grid::save_png(
+        &grid::grid(&range::to_bytes(&samples)?, 8, 2)?,
+        Path::new("runs/example/samples.png"),
+    )?)
 }

@@ -97,7 +97,10 @@ impl Config {
             return Err(Error::config(field, format!("{value} is not between 1 and 4096")));
         }
         if self.batch < 2 {
-            return Err(Error::config("dcgan.batch", "must be at least 2: batch normalisation compares images"));
+            return Err(Error::config(
+                "dcgan.batch",
+                "must be at least 2: batch normalisation compares images",
+            ));
         }
         if !(self.ema.half_life_images >= 0.0 && self.ema.ramp_up >= 0.0) {
             return Err(Error::config("dcgan.ema", "numbers must not be negative"));

@@ -31,19 +31,19 @@ impl Dcgan {
     /// A setting that cannot work; LibTorch's, such as no memory.
     pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
         config.validate()?;
-        let mut weights = Parameters::new(policy.device, seed);
+        let mut weights = Parameters::new(policy, seed);
         let generator = Generator::new(weights.root(), &config)?;
         let mut average = None;
         let mut averaged = None;
         if config.ema.enabled() {
-            let mut copy = Parameters::new(policy.device, seed);
+            let mut copy = Parameters::new(policy, seed);
             averaged = Some(Generator::new(copy.root(), &config)?);
             average = Some(Ema::new(config.ema, copy, &weights)?);
         }
         let generator_player =
             Player::new("generator", weights, config.generator_optimizer)?.with_average(average);
 
-        let mut weights = Parameters::new(policy.device, seed);
+        let mut weights = Parameters::new(policy, seed);
         let discriminator = Discriminator::new(weights.root(), &config)?;
         let discriminator_player = Player::new("discriminator", weights, config.discriminator_optimizer)?;
         Ok(Self { config, generator, discriminator, averaged, generator_player, discriminator_player })
@@ -89,9 +89,8 @@ impl Variant for Dcgan {
         discriminator_player.apply(ctx)?;
 
         // Generator: the discriminator as it is now, the same fakes.
-        let loss = ctx.phase("generator", || {
-            config.loss.generator(&discriminator.forward(&fake, Mode::Train)?)
-        })?;
+        let loss =
+            ctx.phase("generator", || config.loss.generator(&discriminator.forward(&fake, Mode::Train)?))?;
         generator_player.descend(ctx, &loss)?;
 
         ctx.record("loss/discriminator", &(on_real.f_detach()? + on_fake.f_detach()?));

@@ -46,8 +46,9 @@ fn the_contract_is_kept() {
 fn every_size_and_channel_count_fits_together() {
     for size in [16, 32, 64, 128, 256] {
         for channels in 1..=4 {
-            let config = Config { size, channels, generator_width: 1, discriminator_width: 1, latent: 3, ..tiny() };
-            let mut weights = Parameters::new(Device::Cpu, 1);
+            let config =
+                Config { size, channels, generator_width: 1, discriminator_width: 1, latent: 3, ..tiny() };
+            let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
             let mut root = weights.root();
             let generator = Generator::new(root.sub("g"), &config).expect("generator");
             let discriminator = Discriminator::new(root.sub("d"), &config).expect("discriminator");
@@ -74,10 +75,10 @@ fn forward_passes_are_the_reference() {
     let golden = Golden::open("dcgan");
     let config = golden_config(&golden);
     for mode in [Mode::Train, Mode::Eval] {
-        let mut weights = Parameters::new(Device::Cpu, 1);
+        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
         let generator = Generator::new(weights.root(), &config).expect("generator");
         weights.load(&golden.under("state/G/")).expect("reference names");
-        let mut d_weights = Parameters::new(Device::Cpu, 1);
+        let mut d_weights = Parameters::new(&DevicePolicy::reference(), 1);
         let discriminator = Discriminator::new(d_weights.root(), &config).expect("discriminator");
         d_weights.load(&golden.under("state/D/")).expect("reference names");
 

@@ -99,7 +99,13 @@ impl InMemory {
     ///
     /// # Errors
     /// Images that are not u8 `[N, C, H, W]`; fewer images than a batch.
-    pub fn new(images: Tensor, labels: Option<Tensor>, batch: i64, seed: u64, device: Device) -> Result<Self> {
+    pub fn new(
+        images: Tensor,
+        labels: Option<Tensor>,
+        batch: i64,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self> {
         guard::shape("images", &images, &[guard::ANY; 4])?;
         let count = images.size()[0];
         if images.kind() != Kind::Uint8 {

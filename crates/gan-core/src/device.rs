@@ -42,7 +42,10 @@ impl DevicePolicy {
             "auto" if has_native_bf16(device) => Precision::Bf16,
             "auto" => Precision::F32,
             other => {
-                return Err(Error::config("device.precision", format!("`{other}` is none of auto, f32, bf16")));
+                return Err(Error::config(
+                    "device.precision",
+                    format!("`{other}` is none of auto, f32, bf16"),
+                ));
             }
         };
         let threads = if threads == 0 { available_cores() } else { threads };
@@ -98,7 +101,10 @@ pub fn cuda_devices() -> Result<usize, String> {
              LD_LIBRARY_PATH",
             why.0.lines().next().unwrap_or("")
         )),
-        (0, Ok(())) => Err("LibTorch's CUDA library is there, but it sees no GPU; check the driver with nvidia-smi".to_owned()),
+        (0, Ok(())) => {
+            Err("LibTorch's CUDA library is there, but it sees no GPU; check the driver with nvidia-smi"
+                .to_owned())
+        }
         (count, _) => Ok(count),
     }
 }

@@ -69,7 +69,10 @@ impl Ema {
         let weight = 1.0 - self.config.beta(batch, images);
         let select = |parameters: &Parameters, trainable: bool| -> Vec<Tensor> {
             let same_kind = source.entries().iter().zip(parameters.entries());
-            same_kind.filter(|(s, _)| s.trainable == trainable).map(|(_, e)| e.tensor.shallow_clone()).collect()
+            same_kind
+                .filter(|(s, _)| s.trainable == trainable)
+                .map(|(_, e)| e.tensor.shallow_clone())
+                .collect()
         };
         list::lerp(&select(&self.parameters, true), &select(source, true), weight)?;
         let buffers = select(&self.parameters, false);
@@ -83,11 +86,11 @@ impl Ema {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::DevicePolicy;
     use crate::nn::Init;
-    use tch::Device;
 
     fn store(init: Init) -> Parameters {
-        let mut parameters = Parameters::new(Device::Cpu, 0);
+        let mut parameters = Parameters::new(&DevicePolicy::reference(), 0);
         let _ = parameters.root().parameter("w", &[2], init).expect("w");
         let _ = parameters.root().buffer("b", &[2], init).expect("b");
         parameters

@@ -164,7 +164,8 @@ mod tests {
     fn torch_text_becomes_one_line() {
         let error = Error::from_torch_text("size mismatch\nException raised from foo\nframe #0");
         assert_eq!(error.to_string(), "LibTorch: size mismatch");
-        let error = Error::from_torch_text("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried");
+        let error =
+            Error::from_torch_text("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried");
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
     }
 }

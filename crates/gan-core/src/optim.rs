@@ -29,7 +29,10 @@ impl AdamConfig {
     /// A rate that is not above 0, or a decay outside [0, 1).
     pub fn validate(&self, field: &str) -> Result<()> {
         if !(self.lr > 0.0 && self.lr.is_finite()) {
-            return Err(Error::config(format!("{field}.lr"), format!("{} is not a positive number", self.lr)));
+            return Err(Error::config(
+                format!("{field}.lr"),
+                format!("{} is not a positive number", self.lr),
+            ));
         }
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             if !(0.0..1.0).contains(&beta) {
@@ -121,7 +124,9 @@ impl Adam {
             let (_, value) = values
                 .iter()
                 .find(|(other, value)| *other == name && value.size() == target.size())
-                .ok_or_else(|| Error::config("optimiser", format!("`{name}` is missing or has another shape")))?;
+                .ok_or_else(|| {
+                    Error::config("optimiser", format!("`{name}` is missing or has another shape"))
+                })?;
             let mut target = target;
             tch::no_grad(|| target.f_copy_(value))?;
         }

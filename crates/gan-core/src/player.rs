@@ -96,7 +96,10 @@ impl Player {
         let _off = Autocast::enter(ctx.policy().device, AutocastDtype::Off)?;
         let gradients = Tensor::f_run_backward(&[loss], &self.parameters.trainable(), false, false)?;
         if gradients.iter().all(|gradient| !gradient.defined()) {
-            return Err(Error::config("loss", format!("does not depend on the parameters of the {}", self.name)));
+            return Err(Error::config(
+                "loss",
+                format!("does not depend on the parameters of the {}", self.name),
+            ));
         }
         if self.accumulated.is_empty() {
             self.accumulated = gradients;

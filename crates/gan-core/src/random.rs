@@ -124,8 +124,12 @@ mod tests {
         };
         let base = draw(1, 0, 7, "latent");
         assert_eq!(base, draw(1, 0, 7, "latent"));
-        for other in [draw(2, 0, 7, "latent"), draw(1, 1, 7, "latent"), draw(1, 0, 8, "latent"), draw(1, 0, 7, "noise")]
-        {
+        for other in [
+            draw(2, 0, 7, "latent"),
+            draw(1, 1, 7, "latent"),
+            draw(1, 0, 8, "latent"),
+            draw(1, 0, 7, "noise"),
+        ] {
             assert_ne!(base, other);
         }
     }

@@ -89,6 +89,10 @@ impl<'a> StepCtx<'a> {
     /// # Errors
     /// A tensor that is not NCHW.
     pub fn laid_out(&self, images: &Tensor) -> Result<Tensor> {
-        if self.policy.channels_last { Ok(gan_sys::format::channels_last(images)?) } else { Ok(images.shallow_clone()) }
+        if self.policy.channels_last {
+            Ok(gan_sys::format::channels_last(images)?)
+        } else {
+            Ok(images.shallow_clone())
+        }
     }
 }

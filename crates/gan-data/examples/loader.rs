@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // What is raw to begin with has nothing to decode.
         let memory = if way == "decode" && !std::path::Path::new(&spec).exists() { 2 << 30 } else { memory };
         let opening = Instant::now();
-        let data = Arc::new(DataSet::open(&spec, &Options { size, mirror: true, memory, ..Options::default() })?);
+        let data =
+            Arc::new(DataSet::open(&spec, &Options { size, mirror: true, memory, ..Options::default() })?);
         let open_seconds = opening.elapsed().as_secs_f64();
         let sampling = Sampling { workers, ..Sampling::new(BATCH.min(data.len()), 0) };
         let mut batches = Batches::new(Arc::clone(&data), sampling)?;
@@ -28,7 +29,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let (mut drawn, mut checksum) = (0usize, 0u64);
         while start.elapsed().as_secs_f64() < 3.0 {
-            checksum = checksum.wrapping_add(batches.next()?.images.iter().step_by(997).map(|value| u64::from(*value)).sum());
+            checksum = checksum.wrapping_add(
+                batches.next()?.images.iter().step_by(997).map(|value| u64::from(*value)).sum(),
+            );
             drawn += 1;
         }
         let seconds = start.elapsed().as_secs_f64();

@@ -97,7 +97,10 @@ impl Batches {
     pub fn new(data: Arc<DataSet>, sampling: Sampling) -> Result<Self> {
         let Sampling { batch, seed, rank, world, workers } = sampling;
         if world == 0 || rank >= world {
-            return Err(Error::config("rank", format!("{rank} is not below the number of processes, {world}")));
+            return Err(Error::config(
+                "rank",
+                format!("{rank} is not below the number of processes, {world}"),
+            ));
         }
         let images = data.len();
         if batch == 0 || batch.saturating_mul(world) > images {
@@ -158,7 +161,16 @@ impl Batches {
         self.current.labels.resize(if labelled { batch } else { 0 }, 0);
         if self.data.is_whole() && batch * image_bytes <= DIRECT_BYTES {
             let Batch { images, labels } = &mut self.current;
-            fill(&self.data, &self.order, self.position, 0..batch, &mut self.scratch, images, labels, || true)?;
+            fill(
+                &self.data,
+                &self.order,
+                self.position,
+                0..batch,
+                &mut self.scratch,
+                images,
+                labels,
+                || true,
+            )?;
         } else {
             self.gather()?;
         }
@@ -260,8 +272,11 @@ struct Pool {
 
 impl Pool {
     fn start(data: &Arc<DataSet>, order: Order, plan: Plan, workers: usize, position: u64) -> Result<Self> {
-        let shared =
-            Arc::new(Shared { queue: Mutex::default(), ready: Condvar::new(), generation: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            ready: Condvar::new(),
+            generation: AtomicU64::new(0),
+        });
         let (sender, done) = channel();
         let affordable = AHEAD_BYTES / (plan.piece * plan.image_bytes);
         let window = (2 * plan.pieces() + workers).min(affordable).max(workers + 1);
@@ -281,7 +296,9 @@ impl Pool {
             let thread = std::thread::Builder::new()
                 .name(format!("loader-{number}"))
                 .spawn(move || work(&data, &order, plan, &shared, &sender))
-                .map_err(|error| Error::config("workers", format!("cannot start thread {number} ({error}); use fewer")))?;
+                .map_err(|error| {
+                    Error::config("workers", format!("cannot start thread {number} ({error}); use fewer"))
+                })?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -300,7 +317,8 @@ impl Pool {
                     self.arrived.insert((job.draw, job.piece), (job, result));
                 }
                 Ok((job, _)) => self.spare.push(job),
-                Err(RecvTimeoutError::Timeout) if self.threads.iter().all(|thread| !thread.is_finished()) => {}
+                Err(RecvTimeoutError::Timeout) if self.threads.iter().all(|thread| !thread.is_finished()) => {
+                }
                 Err(_) => return Err(Error::Worker { why: "it ended before its work".to_owned() }),
             }
         }
@@ -312,13 +330,15 @@ impl Pool {
             let (draw, piece) = self.next;
             let items = self.plan.items(piece).len();
             let mut job = self.spare.pop().unwrap_or_default();
-            (job.draw, job.piece, job.generation) = (draw, piece, self.shared.generation.load(Ordering::Relaxed));
+            (job.draw, job.piece, job.generation) =
+                (draw, piece, self.shared.generation.load(Ordering::Relaxed));
             job.images.resize(items * self.plan.image_bytes, 0);
             job.labels.resize(if self.plan.labelled { items } else { 0 }, 0);
             self.shared.queue().push_back(job);
             self.shared.ready.notify_one();
             self.asked += 1;
-            self.next = if piece + 1 < self.plan.pieces() { (draw, piece + 1) } else { (draw.wrapping_add(1), 0) };
+            self.next =
+                if piece + 1 < self.plan.pieces() { (draw, piece + 1) } else { (draw.wrapping_add(1), 0) };
         }
     }
 

@@ -152,7 +152,10 @@ impl DataSet {
     /// Images found unreadable so far. Files are only read when they are needed; [`crate::inspect`] reads all.
     pub fn broken(&self) -> Vec<Broken> {
         let path = |index: usize| self.listing.backing.image_name(index);
-        self.broken_guard().iter().map(|(index, why)| Broken { path: path(*index), why: why.clone() }).collect()
+        self.broken_guard()
+            .iter()
+            .map(|(index, why)| Broken { path: path(*index), why: why.clone() })
+            .collect()
     }
 
     /// One line for a log: how many images, of what, as what.
@@ -201,7 +204,13 @@ impl DataSet {
 
     /// Writes image `index`, or the next readable one after it, into `out`; says which it was. Which one that
     /// is depends on the files alone, so the order of images does not depend on threads.
-    pub(crate) fn place(&self, index: usize, flip: bool, scratch: &mut Scratch, out: &mut [u8]) -> Result<usize> {
+    pub(crate) fn place(
+        &self,
+        index: usize,
+        flip: bool,
+        scratch: &mut Scratch,
+        out: &mut [u8],
+    ) -> Result<usize> {
         let flip = flip && self.options.mirror;
         for step in 0..self.len() {
             let index = (index + step) % self.len();
@@ -216,7 +225,13 @@ impl DataSet {
         Err(Error::data(self.name(), "has no image that can be read"))
     }
 
-    fn place_one(&self, index: usize, flip: bool, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), String> {
+    fn place_one(
+        &self,
+        index: usize,
+        flip: bool,
+        scratch: &mut Scratch,
+        out: &mut [u8],
+    ) -> Result<(), String> {
         let width = self.target.width as usize;
         match &self.pixels {
             Pixels::Whole(pixels) => {
@@ -292,8 +307,12 @@ impl DataSet {
         };
         let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
             let parts = whole.chunks_mut(share * bytes).enumerate();
-            let threads: Vec<_> = parts.map(|(index, out)| scope.spawn(move || fit_share(index, out))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| Err(crate::error::panic_text(&*panic)))).collect()
+            let threads: Vec<_> =
+                parts.map(|(index, out)| scope.spawn(move || fit_share(index, out))).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| Err(crate::error::panic_text(&*panic))))
+                .collect()
         });
         results.into_iter().collect::<Result<(), String>>().map_err(|why| Error::data(self.name(), why))?;
         Ok(whole)
@@ -301,11 +320,18 @@ impl DataSet {
 }
 
 fn strict_error(listing: &Listing, index: usize, why: &str) -> Error {
-    Error::data(listing.backing.image_name(index), format!("{why}; remove it, or go on without strict to skip it"))
+    Error::data(
+        listing.backing.image_name(index),
+        format!("{why}; remove it, or go on without strict to skip it"),
+    )
 }
 
 /// Width, height and channels of some images spread over the set; at least one.
-fn probe(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String>) -> Result<Vec<[u32; 3]>> {
+fn probe(
+    listing: &Listing,
+    options: &Options,
+    broken: &mut BTreeMap<usize, String>,
+) -> Result<Vec<[u32; 3]>> {
     let len = listing.backing.len();
     let spread = (0..PROBES.min(len)).map(|probe| probe * len / PROBES.min(len));
     let mut shapes = Vec::new();
@@ -338,11 +364,16 @@ fn target(listing: &Listing, options: &Options, shapes: &[[u32; 3]]) -> Result<T
         Some(size) => size,
         None => {
             if let Some([w, h, _]) = shapes.iter().find(|[w, h, _]| [*w, *h] != [width, height]) {
-                let why = format!("the images have several sizes, such as {width} x {height} and {w} x {h}; choose one");
+                let why = format!(
+                    "the images have several sizes, such as {width} x {height} and {w} x {h}; choose one"
+                );
                 return Err(Error::config("size", why));
             }
             if width != height {
-                return Err(Error::config("size", format!("the images are {width} x {height}, not square; choose one")));
+                return Err(Error::config(
+                    "size",
+                    format!("the images are {width} x {height}, not square; choose one"),
+                ));
             }
             width
         }

@@ -28,7 +28,8 @@ pub(crate) struct Header {
 
 /// Endings of files that are taken for images.
 pub(crate) const EXTENSIONS: &[&str] = &[
-    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "dib", "tif", "tiff", "pbm", "pgm", "ppm", "pnm", "pam",
+    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "dib", "tif", "tiff", "pbm", "pgm", "ppm",
+    "pnm", "pam",
 ];
 
 pub(crate) fn is_image_name(name: &str) -> bool {
@@ -81,7 +82,8 @@ fn decode_other(bytes: &[u8], max_pixels: u64, out: &mut Native) -> Result<(), S
     let color = decoder.color_type();
     let eight_bits = matches!(color, ColorType::L8 | ColorType::La8 | ColorType::Rgb8 | ColorType::Rgba8);
     if eight_bits && orientation == Orientation::NoTransforms {
-        let length = usize::try_from(decoder.total_bytes()).map_err(|_| "has more pixels than memory can hold")?;
+        let length =
+            usize::try_from(decoder.total_bytes()).map_err(|_| "has more pixels than memory can hold")?;
         out.pixels.resize(length, 0);
         decoder.read_image(&mut out.pixels).map_err(|error| undecodable(&error))?;
         (out.width, out.height, out.channels) = (width, height, u32::from(color.channel_count()));
@@ -124,7 +126,9 @@ fn check_pixels(width: u32, height: u32, max_pixels: u64) -> Result<(), String> 
         return Err("has no pixels".to_owned());
     }
     if u64::from(width) * u64::from(height) > max_pixels {
-        return Err(format!("has {width} x {height} pixels, more than the limit of {max_pixels} (max_pixels)"));
+        return Err(format!(
+            "has {width} x {height} pixels, more than the limit of {max_pixels} (max_pixels)"
+        ));
     }
     Ok(())
 }

@@ -33,7 +33,10 @@ pub struct Fetched {
 pub fn fetch(name: &str, from: Option<&Path>, cache: Option<&Path>) -> Result<Fetched> {
     let known = named::names();
     if !known.contains(&name) {
-        return Err(Error::fetch(name, format!("there is no data set of this name; there are {}", known.join(", "))));
+        return Err(Error::fetch(
+            name,
+            format!("there is no data set of this name; there are {}", known.join(", ")),
+        ));
     }
     if name == named::DEFAULT && cfg!(feature = "builtin") {
         return Ok(Fetched { folder: None, was_there: true, bytes: 0 });
@@ -70,7 +73,14 @@ pub fn fetch(name: &str, from: Option<&Path>, cache: Option<&Path>) -> Result<Fe
 fn download(name: &str, work: &Path) -> Result<PathBuf> {
     let by_hand = "get the four files by hand and give their folder with --from";
     let output = Command::new("apt-get")
-        .args(["-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::https::Timeout=30"])
+        .args([
+            "-o",
+            "Acquire::Retries=1",
+            "-o",
+            "Acquire::http::Timeout=30",
+            "-o",
+            "Acquire::https::Timeout=30",
+        ])
         .args(["download", PACKAGE])
         .current_dir(work)
         .env("LC_ALL", "C")
@@ -90,7 +100,8 @@ fn download(name: &str, work: &Path) -> Result<PathBuf> {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let unknown = ["Unable to locate package", "No candidate version", "has no installation candidate"];
     if unknown.iter().any(|sign| text.contains(sign)) {
-        let why = format!("apt does not know the package {PACKAGE}; run `apt-get update` as root, or {by_hand}");
+        let why =
+            format!("apt does not know the package {PACKAGE}; run `apt-get update` as root, or {by_hand}");
         return Err(Error::fetch(name, why));
     }
     let reason = text.lines().find_map(|line| line.strip_prefix("E: ")).unwrap_or("no reason given");
@@ -107,7 +118,10 @@ fn unpack(name: &str, package: &Path, work: &Path) -> Result<PathBuf> {
         start[..read].to_vec()
     };
     if start != b"!<arch>\n" {
-        return Err(Error::data(package, "is neither a folder with the data set's files nor a Debian package"));
+        return Err(Error::data(
+            package,
+            "is neither a folder with the data set's files nor a Debian package",
+        ));
     }
     let target = work.join("package");
     let output = Command::new("dpkg-deb").arg("-x").arg(package).arg(&target).env("LC_ALL", "C").output();
@@ -135,7 +149,9 @@ fn check(folder: &Path) -> Result<()> {
         };
         if shape != [images, 28, 28] {
             let [count, height, width] = shape;
-            let why = format!("has {count} images of {height} x {width}, not {images} of 28 x 28: it is another data set");
+            let why = format!(
+                "has {count} images of {height} x {width}, not {images} of 28 x 28: it is another data set"
+            );
             return Err(Error::data(file, why));
         }
     }

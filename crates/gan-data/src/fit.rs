@@ -68,26 +68,27 @@ impl Fitter {
         let plan = plan(native.width, native.height, target);
         let [left, top, width, height] = plan.from;
         let channels = native.channels as usize;
-        let view = if plan.from[2..] == plan.to[2..] {
-            let stride = native.width as usize * channels;
-            let start = top as usize * stride + left as usize * channels;
-            View { pixels: &native.pixels[start..], stride, channels }
-        } else {
-            let kind = [PixelType::U8, PixelType::U8x2, PixelType::U8x3, PixelType::U8x4][channels - 1];
-            let source = ImageRef::new(native.width, native.height, &native.pixels, kind);
-            let source = source.map_err(|error| format!("cannot be resized: {error}"))?;
-            let [_, _, to_width, to_height] = plan.to;
-            let stride = to_width as usize * channels;
-            self.resized.resize(stride * to_height as usize, 0);
-            let resized = Image::from_slice_u8(to_width, to_height, &mut self.resized, kind);
-            let mut resized = resized.map_err(|error| format!("cannot be resized: {error}"))?;
-            let options = ResizeOptions::new()
-                .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-                .crop(f64::from(left), f64::from(top), f64::from(width), f64::from(height));
-            let done = self.resizer.resize(&source, &mut resized, &options);
-            done.map_err(|error| format!("cannot be resized: {error}"))?;
-            View { pixels: &self.resized, stride, channels }
-        };
+        let view =
+            if plan.from[2..] == plan.to[2..] {
+                let stride = native.width as usize * channels;
+                let start = top as usize * stride + left as usize * channels;
+                View { pixels: &native.pixels[start..], stride, channels }
+            } else {
+                let kind = [PixelType::U8, PixelType::U8x2, PixelType::U8x3, PixelType::U8x4][channels - 1];
+                let source = ImageRef::new(native.width, native.height, &native.pixels, kind);
+                let source = source.map_err(|error| format!("cannot be resized: {error}"))?;
+                let [_, _, to_width, to_height] = plan.to;
+                let stride = to_width as usize * channels;
+                self.resized.resize(stride * to_height as usize, 0);
+                let resized = Image::from_slice_u8(to_width, to_height, &mut self.resized, kind);
+                let mut resized = resized.map_err(|error| format!("cannot be resized: {error}"))?;
+                let options = ResizeOptions::new()
+                    .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+                    .crop(f64::from(left), f64::from(top), f64::from(width), f64::from(height));
+                let done = self.resizer.resize(&source, &mut resized, &options);
+                done.map_err(|error| format!("cannot be resized: {error}"))?;
+                View { pixels: &self.resized, stride, channels }
+            };
         write_planes(&view, plan.to, target, out);
         Ok(())
     }

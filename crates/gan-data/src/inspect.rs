@@ -77,10 +77,17 @@ pub fn inspect(spec: &str, options: &Options) -> Result<Inspection> {
         images: listing.backing.len() - all.broken.len(),
         bytes: all.bytes,
         sizes: by_count(all.sizes),
-        channels: by_count(all.channels).into_iter().map(|(channels, count)| (mode(channels), count)).collect(),
+        channels: by_count(all.channels)
+            .into_iter()
+            .map(|(channels, count)| (mode(channels), count))
+            .collect(),
         formats: by_count(all.formats),
         classes: (0..).zip(&listing.classes).map(class).collect(),
-        broken: all.broken.iter().map(|(index, why)| Broken { path: path(*index), why: why.clone() }).collect(),
+        broken: all
+            .broken
+            .iter()
+            .map(|(index, why)| Broken { path: path(*index), why: why.clone() })
+            .collect(),
         name: listing.name,
         notes: listing.notes,
     })

@@ -15,7 +15,16 @@ pub(crate) const FASHION_FILES: [&str; 4] = [
     "t10k-labels-idx1-ubyte.gz",
 ];
 const FASHION_CLASSES: [&str; 10] = [
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
 ];
 /// Where Debian's package puts the files, if someone installed it.
 const FASHION_INSTALLED: &str = "/usr/share/datasets/fashion-mnist";
@@ -104,7 +113,12 @@ pub fn list(options: &Options) -> Vec<Named> {
     };
     KNOWN
         .iter()
-        .map(|known| Named { name: known.name, about: known.about, images: known.images, place: place(known) })
+        .map(|known| Named {
+            name: known.name,
+            about: known.about,
+            images: known.images,
+            place: place(known),
+        })
         .collect()
 }
 
@@ -123,7 +137,10 @@ impl Known {
             Split::Test => built_in(options)?,
             split => {
                 let folder = fashion_folder(options).ok_or_else(|| {
-                    Error::data(self.name, "is not on this machine yet; get it with `gan data fetch fashion-mnist`")
+                    Error::data(
+                        self.name,
+                        "is not on this machine yet; get it with `gan data fetch fashion-mnist`",
+                    )
                 })?;
                 let pair = |split: &str| {
                     let images = folder.join(format!("{split}-images-idx3-ubyte.gz"));
@@ -140,7 +157,10 @@ impl Known {
         listing.classes = FASHION_CLASSES.map(str::to_owned).to_vec();
         let classes = listing.classes.len() as u32;
         if listing.labels.iter().flatten().any(|label| *label >= classes) {
-            return Err(Error::data(self.name, "has labels above 9; its files are not Fashion-MNIST, fetch them again"));
+            return Err(Error::data(
+                self.name,
+                "has labels above 9; its files are not Fashion-MNIST, fetch them again",
+            ));
         }
         Ok(listing)
     }
@@ -183,10 +203,14 @@ pub fn cache_folder(chosen: Option<&Path>) -> Result<PathBuf> {
     if let Some(folder) = chosen.map(Path::to_owned).or_else(|| variable("GAN_DATA")) {
         return Ok(folder);
     }
-    let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| variable("LOCALAPPDATA"));
+    let cache =
+        variable("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| variable("LOCALAPPDATA"));
     let cache = cache.or_else(|| variable("HOME").map(|home| home.join(".cache")));
     let cache = cache.ok_or_else(|| {
-        Error::config("GAN_DATA", "there is no home folder to keep data in; set GAN_DATA to a folder that may be written")
+        Error::config(
+            "GAN_DATA",
+            "there is no home folder to keep data in; set GAN_DATA to a folder that may be written",
+        )
     })?;
     Ok(cache.join("gan-rs").join("data"))
 }

@@ -34,7 +34,10 @@ impl Order {
     /// # Panics
     /// If `len`, `batch` or `world` is 0 or `rank` is not below `world`; [`crate::Batches::new`] checks first.
     pub fn new(len: usize, batch: usize, rank: usize, world: usize, seed: u64) -> Self {
-        assert!(len > 0 && batch > 0 && rank < world, "an order needs images, a batch and a rank below {world}");
+        assert!(
+            len > 0 && batch > 0 && rank < world,
+            "an order needs images, a batch and a rank below {world}"
+        );
         // At least 8 bits in all: smaller networks reach too few of the permutations.
         let bits = (usize::BITS - (len - 1).leading_zeros()).max(8);
         Self { len, batch, rank, world, seed, half_bits: bits.div_ceil(2) }

@@ -69,7 +69,8 @@ fn rows_by_class<'a>(data: &'a DataSet, options: &SheetOptions) -> Vec<(&'a str,
 fn draw(data: &DataSet, options: &SheetOptions, rows: &[(&str, Vec<usize>)]) -> Result<RgbImage> {
     let zoom = (CELL / data.width().max(data.height())).max(1);
     let (width, height) = (data.width() * zoom, data.height() * zoom);
-    let letters = rows.iter().map(|(name, _)| name.chars().count().min(NAME_LETTERS)).max().unwrap_or(0) as u32;
+    let letters =
+        rows.iter().map(|(name, _)| name.chars().count().min(NAME_LETTERS)).max().unwrap_or(0) as u32;
     let margin = if letters == 0 { 0 } else { letters * font::ADVANCE + GAP };
     let columns = rows.iter().map(|(_, row)| row.len() as u32).max().unwrap_or(0).min(options.columns);
     let total = (margin + GAP + columns * (width + GAP), GAP + rows.len() as u32 * (height + GAP));

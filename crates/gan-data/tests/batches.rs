@@ -16,7 +16,10 @@ fn draw(data: &Arc<DataSet>, sampling: Sampling, count: usize) -> Vec<Batch> {
 
 fn labelled_folder(folder: &Path) {
     for number in 0..23 {
-        put_png(&folder.join(format!("{}/{number:02}.png", ["a", "b", "c"][number % 3])), &gradient(12, 12, number as u32));
+        put_png(
+            &folder.join(format!("{}/{number:02}.png", ["a", "b", "c"][number % 3])),
+            &gradient(12, 12, number as u32),
+        );
     }
 }
 
@@ -28,7 +31,8 @@ fn neither_workers_nor_memory_change_the_batches() {
     let mut results = Vec::new();
     for memory in [0, 7 * 3 * 64, 1 << 20] {
         for workers in [1, 2, 5] {
-            let data = Arc::new(open(folder.path(), &Options { memory, mirror: true, ..options(8) }).expect("open"));
+            let data =
+                Arc::new(open(folder.path(), &Options { memory, mirror: true, ..options(8) }).expect("open"));
             results.push(draw(&data, Sampling { workers, ..Sampling::new(7, 11) }, 12));
         }
     }
@@ -81,7 +85,8 @@ fn labels_stay_with_their_images() {
     for batch in draw(&data, Sampling::new(10, 1), 10) {
         assert_eq!((batch.images.len(), batch.labels.len()), (10 * 3 * 144, 10));
         for (image, label) in batch.images.chunks(3 * 144).zip(&batch.labels) {
-            let number = (0..23).find(|number| (number * 37 % 256) as u8 == image[2 * 144]).expect("one of ours");
+            let number =
+                (0..23).find(|number| (number * 37 % 256) as u8 == image[2 * 144]).expect("one of ours");
             assert_eq!(*label, i64::from(number % 3));
         }
     }
@@ -108,7 +113,9 @@ fn mirroring_flips_about_half_and_not_always_the_same() {
     let data = Arc::new(open(folder.path(), &Options { mirror: true, ..options(8) }).expect("open"));
     let plain = Arc::new(open(folder.path(), &options(8)).expect("open"));
     let mut flips = Vec::new();
-    for (mirrored, plain) in draw(&data, Sampling::new(16, 2), 40).iter().zip(draw(&plain, Sampling::new(16, 2), 40)) {
+    for (mirrored, plain) in
+        draw(&data, Sampling::new(16, 2), 40).iter().zip(draw(&plain, Sampling::new(16, 2), 40))
+    {
         for (mirrored, plain) in mirrored.images.chunks(8).zip(plain.images.chunks(8)).step_by(24) {
             let reversed: Vec<u8> = plain.iter().rev().copied().collect();
             assert!(mirrored == plain || mirrored == reversed);
@@ -125,7 +132,8 @@ fn dropping_never_waits_and_leaves_no_thread_behind() {
     numbered_folder(folder.path(), 40, 32);
     let data = Arc::new(open(folder.path(), &options(32)).expect("open"));
     for draws in [0, 1, 3] {
-        let mut batches = Batches::new(Arc::clone(&data), Sampling { workers: 4, ..Sampling::new(32, 0) }).expect("batches");
+        let mut batches = Batches::new(Arc::clone(&data), Sampling { workers: 4, ..Sampling::new(32, 0) })
+            .expect("batches");
         (0..draws).for_each(|_| drop(batches.next().expect("batch").clone()));
         let start = Instant::now();
         drop(batches);

@@ -107,7 +107,8 @@ fn a_photo_is_turned_as_its_exif_data_asks() {
 #[test]
 fn subfolders_are_classes_and_order_is_by_path() {
     let folder = tempdir().expect("folder");
-    for (name, color) in [("dog/1.png", 10), ("cat/2.png", 20), ("cat/deep/er/1.png", 30), ("bird/x.png", 40)] {
+    for (name, color) in [("dog/1.png", 10), ("cat/2.png", 20), ("cat/deep/er/1.png", 30), ("bird/x.png", 40)]
+    {
         put_png(&folder.path().join(name), &solid(4, 4, [color; 3]));
     }
     for hidden in [".thumbnails/t.png", "cat/._2.png", "__MACOSX/cat/2.png"] {
@@ -116,8 +117,9 @@ fn subfolders_are_classes_and_order_is_by_path() {
     put(&folder.path().join("notes.txt"), b"not an image");
     let data = open(folder.path(), &Options::default()).expect("open");
     assert_eq!(data.classes(), ["bird", "cat", "dog"]);
-    let found: Vec<(u8, u32)> =
-        (0..data.len()).map(|index| (data.load(index).expect("load")[0], data.label(index).expect("label"))).collect();
+    let found: Vec<(u8, u32)> = (0..data.len())
+        .map(|index| (data.load(index).expect("load")[0], data.label(index).expect("label")))
+        .collect();
     assert_eq!(found, [(40, 0), (20, 1), (30, 1), (10, 2)]);
 }
 
@@ -132,7 +134,8 @@ fn one_folder_of_images_has_no_classes() {
 #[test]
 fn zips_are_read_stored_and_deflated_with_and_without_labels() {
     let folder = tempdir().expect("folder");
-    let images: Vec<Vec<u8>> = (0..3).map(|number| encode(&gradient(6, 6, number), ImageFormat::Png)).collect();
+    let images: Vec<Vec<u8>> =
+        (0..3).map(|number| encode(&gradient(6, 6, number), ImageFormat::Png)).collect();
     let json = br#"{"labels": [["00000/b.png", 4], ["00000/a.png", 0], ["00001/c.png", 2]]}"#;
     for (deflate, json, labels) in [
         (false, Some(&json[..]), [Some(0), Some(4), Some(2)]),
@@ -141,12 +144,16 @@ fn zips_are_read_stored_and_deflated_with_and_without_labels() {
         (true, None, [Some(0), Some(0), Some(1)]),
     ] {
         let path = folder.path().join("set.zip");
-        let mut files = vec![("00000/a.png", &images[0][..]), ("00000/b.png", &images[1]), ("00001/c.png", &images[2])];
+        let mut files =
+            vec![("00000/a.png", &images[0][..]), ("00000/b.png", &images[1]), ("00001/c.png", &images[2])];
         files.extend(json.map(|json| ("dataset.json", json)));
         zip(&path, deflate, &files);
         let data = open(&path, &Options::default()).expect("open");
         assert_eq!([0, 1, 2].map(|index| data.label(index)), labels);
-        assert_eq!(data.classes().len(), labels.iter().flatten().max().map_or(0, |largest| *largest as usize + 1));
+        assert_eq!(
+            data.classes().len(),
+            labels.iter().flatten().max().map_or(0, |largest| *largest as usize + 1)
+        );
         for index in 0..3 {
             let expected = gradient(6, 6, index).to_rgb8();
             assert_eq!(data.load(index as usize).expect("load")[2 * 36], expected.get_pixel(0, 0)[2]);
@@ -195,7 +202,10 @@ fn cifar_binaries_are_read() {
     assert_eq!((data.len(), data.channels(), data.height()), (3, 3, 32));
     let name = |index| data.classes()[data.label(index).expect("label") as usize].as_str();
     assert_eq!([0, 1, 2].map(name), ["cat", "truck", "airplane"]);
-    assert_eq!(data.load(1).expect("load").chunks(1024).map(|plane| plane[7]).collect::<Vec<_>>(), [40, 50, 60]);
+    assert_eq!(
+        data.load(1).expect("load").chunks(1024).map(|plane| plane[7]).collect::<Vec<_>>(),
+        [40, 50, 60]
+    );
 
     let hundred = tempdir().expect("folder");
     put(&hundred.path().join("train.bin"), &cifar_record(&[1, 2], [5, 6, 7]));
@@ -213,7 +223,10 @@ fn raw_sets_pad_a_little_and_resize_a_lot() {
     let padded = open(&path, &options(32)).expect("open");
     assert_eq!(padded.fit(), Fit::Pad);
     let image = padded.load(1).expect("load");
-    assert_eq!([image[0], image[1 * 32 + 16], image[2 * 32 + 2], image[29 * 32 + 29], image[30 * 32 + 30]], [0, 0, 200, 200, 0]);
+    assert_eq!(
+        [image[0], image[1 * 32 + 16], image[2 * 32 + 2], image[29 * 32 + 29], image[30 * 32 + 30]],
+        [0, 0, 200, 200, 0]
+    );
     let edge = open(&path, &Options { fit: Fit::PadEdge, ..options(32) }).expect("open");
     assert_eq!(edge.load(0).expect("load"), [200; 32 * 32]);
     let resized = open(&path, &options(64)).expect("open");
@@ -230,7 +243,8 @@ fn the_built_in_set_is_fashion_mnist() {
     assert_eq!(counts, [1000; 10]);
     // The first image of the test split is an ankle boot.
     assert_eq!(data.classes()[data.label(0).expect("label") as usize], "Ankle boot");
-    let mean = (0..data.len()).map(|index| data.load(index).expect("load").iter().map(|value| f64::from(*value)).sum::<f64>());
+    let mean = (0..data.len())
+        .map(|index| data.load(index).expect("load").iter().map(|value| f64::from(*value)).sum::<f64>());
     let mean = mean.sum::<f64>() / (10_000.0 * 784.0);
     assert!((mean - 73.15).abs() < 0.01, "{mean}"); // 0.28685 of 255 by numpy over the same file
 }
@@ -241,13 +255,16 @@ fn a_set_that_does_not_fit_in_memory_has_the_same_images() {
     common::numbered_folder(folder.path(), 6, 10);
     let images = |memory: u64| {
         let data = open(folder.path(), &Options { memory, ..options(8) }).expect("open");
-        (0..2).flat_map(|_| (0..6).map(|index| data.load(index).expect("load")).collect::<Vec<_>>()).collect::<Vec<_>>()
+        (0..2)
+            .flat_map(|_| (0..6).map(|index| data.load(index).expect("load")).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
     };
     let all = images(1 << 20);
     assert_eq!(all, images(0));
     assert_eq!(all, images(3 * 8 * 8 * 2));
     let path = folder.path().join("images-idx3-ubyte");
     put(&path, &idx(&[4, 4, 4], &(0..64).collect::<Vec<u8>>()));
-    let raw = |memory: u64| open(&path, &Options { memory, ..options(16) }).expect("open").load(3).expect("load");
+    let raw =
+        |memory: u64| open(&path, &Options { memory, ..options(16) }).expect("open").load(3).expect("load");
     assert_eq!(raw(64), raw(1 << 20));
 }

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{encode, gradient, idx, numbered_folder, open, options, put, put_png, sentence, solid, truncated_jpeg};
+use common::{
+    encode, gradient, idx, numbered_folder, open, options, put, put_png, sentence, solid, truncated_jpeg,
+};
 use gan_data::{DataSet, Options, Place, SheetOptions, contact_sheet, fetch, inspect, list};
 use image::ImageFormat;
 use std::path::Path;
@@ -13,7 +15,10 @@ fn an_inspection_counts_everything() {
     let folder = tempdir().expect("folder");
     numbered_folder(&folder.path().join("many"), 4, 16);
     put(&folder.path().join("few/a.jpg"), &encode(&gradient(20, 10, 0), ImageFormat::Jpeg));
-    put_png(&folder.path().join("few/b.png"), &image::DynamicImage::ImageLuma8(solid(16, 16, [3; 3]).to_luma8()));
+    put_png(
+        &folder.path().join("few/b.png"),
+        &image::DynamicImage::ImageLuma8(solid(16, 16, [3; 3]).to_luma8()),
+    );
     put(&folder.path().join("few/c.jpg"), &truncated_jpeg());
     let found = inspect(folder.path().to_str().expect("utf-8"), &Options::default()).expect("inspect");
     assert_eq!(found.images, 6);
@@ -23,7 +28,9 @@ fn an_inspection_counts_everything() {
     assert_eq!(found.classes, [("few".to_owned(), 2), ("many".to_owned(), 4)]);
     assert_eq!(found.broken.len(), 1);
     let text = found.to_string();
-    for part in ["images    6", "16 x 16: 5", "RGB: 5, grey: 1", "few: 2", "broken    1", "c.jpg is a truncated JPEG"] {
+    for part in
+        ["images    6", "16 x 16: 5", "RGB: 5, grey: 1", "few: 2", "broken    1", "c.jpg is a truncated JPEG"]
+    {
         assert!(text.contains(part), "`{part}` is missing in\n{text}");
     }
 }
@@ -60,7 +67,10 @@ fn fetching_from_a_folder_is_whole_or_not_at_all() {
     assert!(sentence(fetch_from(&files).expect_err("no folder")).contains("no such file"));
     put(&files.join("train-images-idx3-ubyte.gz"), b"");
     assert!(sentence(fetch_from(&files).expect_err("one file")).contains("train-labels"));
-    assert!(sentence(fetch_from(&files.join("train-images-idx3-ubyte.gz")).expect_err("no package")).contains("Debian package"));
+    assert!(
+        sentence(fetch_from(&files.join("train-images-idx3-ubyte.gz")).expect_err("no package"))
+            .contains("Debian package")
+    );
     // The right counts and shapes, which is what is checked; the pixels are made up.
     write_split(&files, "train", 60_000);
     write_split(&files, "t10k", 9_999);
@@ -70,7 +80,8 @@ fn fetching_from_a_folder_is_whole_or_not_at_all() {
     let fetched = fetch_from(&files).expect("fetch");
     assert_eq!((fetched.folder, fetched.was_there), (Some(cache.join("fashion-mnist")), false));
     assert!(fetch_from(&files).expect("again").was_there);
-    let left: Vec<_> = std::fs::read_dir(&cache).expect("cache").map(|entry| entry.expect("entry").file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(&cache).expect("cache").map(|entry| entry.expect("entry").file_name()).collect();
     assert_eq!(left, ["fashion-mnist"]);
     for (name, images) in [("fashion-mnist", 60_000), ("fashion-mnist-all", 70_000)] {
         let data = DataSet::open(name, &options).expect("open");

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    cifar_record, encode, gradient, gzip, idx, numbered_folder, open, options, put, put_png, refusal, sentence, solid,
-    truncated_jpeg, truncated_png, zip,
+    cifar_record, encode, gradient, gzip, idx, numbered_folder, open, options, put, put_png, refusal,
+    sentence, solid, truncated_jpeg, truncated_png, zip,
 };
 use gan_data::{Batches, DataSet, Fit, Options, Sampling};
 use image::ImageFormat;
@@ -144,7 +144,8 @@ fn a_set_whose_images_all_turn_out_broken_is_an_error() {
     let mut batches = Batches::new(Arc::clone(&data), Sampling::new(2, 0)).expect("batches");
     says(&sentence(batches.next().map(|_| ()).expect_err("nothing to show")), &["no image that can be read"]);
     assert_eq!(data.broken().len(), 4);
-    let sheet = gan_data::contact_sheet(&data, &gan_data::SheetOptions::default(), &folder.path().join("sheet.png"));
+    let sheet =
+        gan_data::contact_sheet(&data, &gan_data::SheetOptions::default(), &folder.path().join("sheet.png"));
     says(&sentence(sheet.expect_err("nothing to draw")), &["no image that can be read"]);
 }
 
@@ -258,8 +259,14 @@ fn zip_archives_that_are_damaged() {
 fn damaged_images_of_any_format_never_panic() {
     let folder = tempdir().expect("folder");
     put_png(&folder.path().join("good.png"), &solid(8, 8, [1; 3]));
-    let formats =
-        [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff];
+    let formats = [
+        ImageFormat::Png,
+        ImageFormat::Jpeg,
+        ImageFormat::WebP,
+        ImageFormat::Gif,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+    ];
     let mut refused = 0;
     for format in formats {
         let whole = encode(&gradient(12, 12, 5), format);

@@ -27,7 +27,8 @@ fn a_source_gives_the_bytes_scaled_with_their_labels() {
         let expected = bytes.next().expect("bytes");
         let batch = source.next().expect("batch");
         assert_eq!((batch.images.size(), batch.images.kind()), (vec![6, 3, 4, 4], Kind::Float));
-        let scaled: Vec<f32> = expected.images.iter().map(|value| f32::from(*value) * (2.0 / 255.0) - 1.0).collect();
+        let scaled: Vec<f32> =
+            expected.images.iter().map(|value| f32::from(*value) * (2.0 / 255.0) - 1.0).collect();
         let scaled = Tensor::from_slice(&scaled).view([6, 3, 4, 4]);
         assert!((&batch.images - scaled).abs().max().double_value(&[]) < 1e-6);
         assert_eq!(batch.labels.expect("labels"), Tensor::from_slice(&expected.labels));

@@ -79,11 +79,20 @@ char *gan_non_finite(Tensor *const *tensors, size_t count, Tensor *found_inf) {
   });
 }
 
+// Where a dimension is 1 both orders are the same memory, and kernels go by the strides alone: those are made NHWC's.
 char *gan_channels_last(const Tensor *self, Tensor **result) {
-  return guarded([&] { *result = new Tensor(self->contiguous(at::MemoryFormat::ChannelsLast)); });
+  return guarded([&] {
+    Tensor laid_out = self->contiguous(at::MemoryFormat::ChannelsLast);
+    if (laid_out.suggest_memory_format() != at::MemoryFormat::ChannelsLast)
+      laid_out = laid_out.as_strided(laid_out.sizes(), c10::get_channels_last_strides_2d(laid_out.sizes()));
+    *result = new Tensor(laid_out);
+  });
 }
 
-int gan_is_channels_last(const Tensor *self) { return self->is_contiguous(at::MemoryFormat::ChannelsLast); }
+int gan_is_channels_last(const Tensor *self) {
+  return self->suggest_memory_format() == at::MemoryFormat::ChannelsLast &&
+         self->is_contiguous(at::MemoryFormat::ChannelsLast);
+}
 
 // In place, differentiable: slope * x below 0.
 char *gan_leaky_relu(Tensor *self, double slope) {

@@ -40,9 +40,7 @@ pub(crate) fn pointers<T: AsRef<Tensor>>(tensors: &[T]) -> Vec<*const C_tensor> 
 }
 
 /// Calls a shim function that makes one tensor.
-pub(crate) fn new_tensor(
-    call: impl FnOnce(*mut *mut C_tensor) -> *mut c_char,
-) -> Result<Tensor, ShimError> {
+pub(crate) fn new_tensor(call: impl FnOnce(*mut *mut C_tensor) -> *mut c_char) -> Result<Tensor, ShimError> {
     let mut result = std::ptr::null_mut();
     check(call(&mut result))?;
     // SAFETY: on success the shim has put a new tensor there, and it is ours.

@@ -58,7 +58,11 @@ pub fn fused_adam<T: AsRef<Tensor>, G: AsRef<Tensor>>(
 ///
 /// # Errors
 /// Lists of different lengths, shapes or devices.
-pub fn lerp<T: AsRef<Tensor>, E: AsRef<Tensor>>(target: &[T], end: &[E], weight: f64) -> Result<(), ShimError> {
+pub fn lerp<T: AsRef<Tensor>, E: AsRef<Tensor>>(
+    target: &[T],
+    end: &[E],
+    weight: f64,
+) -> Result<(), ShimError> {
     same_length(target.len(), &[end.len()])?;
     check(unsafe {
         ffi::gan_foreach_lerp(pointers(target).as_ptr(), pointers(end).as_ptr(), target.len(), weight)
@@ -80,7 +84,11 @@ pub fn copy<T: AsRef<Tensor>, S: AsRef<Tensor>>(target: &[T], source: &[S]) -> R
 ///
 /// # Errors
 /// Lists of different lengths, shapes or devices.
-pub fn add<T: AsRef<Tensor>, O: AsRef<Tensor>>(target: &[T], other: &[O], alpha: f64) -> Result<(), ShimError> {
+pub fn add<T: AsRef<Tensor>, O: AsRef<Tensor>>(
+    target: &[T],
+    other: &[O],
+    alpha: f64,
+) -> Result<(), ShimError> {
     same_length(target.len(), &[other.len()])?;
     check(unsafe {
         ffi::gan_foreach_add(pointers(target).as_ptr(), pointers(other).as_ptr(), target.len(), alpha)

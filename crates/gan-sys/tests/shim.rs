@@ -17,7 +17,12 @@ fn randn(shape: &[i64], seed: u64) -> Tensor {
 fn fused_adam_is_adam() {
     let params = [randn(&[5, 7], 1), randn(&[3], 2)];
     let mut twins = [params[0].copy(), params[1].copy()];
-    let moments = || vec![Tensor::zeros([5, 7], (Kind::Float, Device::Cpu)), Tensor::zeros([3], (Kind::Float, Device::Cpu))];
+    let moments = || {
+        vec![
+            Tensor::zeros([5, 7], (Kind::Float, Device::Cpu)),
+            Tensor::zeros([3], (Kind::Float, Device::Cpu)),
+        ]
+    };
     let (first, second) = (moments(), moments());
     let (mut twin_first, mut twin_second) = (moments(), moments());
     let update = AdamUpdate { lr: 0.01, beta1: 0.5, beta2: 0.99, eps: 1e-8, weight_decay: 0.1 };
@@ -49,10 +54,12 @@ fn fused_adam_skips_where_found_inf_says_so() {
     let update = AdamUpdate { lr: 0.1, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 };
     let grads = [randn(&[4], 2)];
     let steps = [Tensor::from(1f32)];
-    list::fused_adam(&params, &grads, &first, &second, &steps, update, Some(&Tensor::from(1f32))).expect("adam");
+    list::fused_adam(&params, &grads, &first, &second, &steps, update, Some(&Tensor::from(1f32)))
+        .expect("adam");
     assert_eq!(params[0], before);
     assert_eq!(first[0], moments()[0]);
-    list::fused_adam(&params, &grads, &first, &second, &steps, update, Some(&Tensor::from(0f32))).expect("adam");
+    list::fused_adam(&params, &grads, &first, &second, &steps, update, Some(&Tensor::from(0f32)))
+        .expect("adam");
     assert_ne!(params[0], before);
 }
 

@@ -39,7 +39,9 @@ fn steps_are_finite_and_move_every_player<V: Variant<Batch = B>, B>(subject: &Su
     }
     for player in variant.players() {
         let prefix = format!("{}/", player.name());
-        let moved = weights(&variant).iter().any(|(name, tensor)| name.starts_with(&prefix) && *tensor != before[name]);
+        let moved = weights(&variant)
+            .iter()
+            .any(|(name, tensor)| name.starts_with(&prefix) && *tensor != before[name]);
         assert!(moved, "three steps did not move the {}", player.name());
     }
 }
@@ -99,10 +101,14 @@ fn resuming_is_exact<V: Variant<Batch = B>, B>(subject: &Subject<V, B>) {
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
 
     let mut variant = (subject.variant)(1);
-    trainer(&whole, &variant, 1, 4 * images).run(&mut variant, (subject.source)().as_mut()).expect("whole run");
+    trainer(&whole, &variant, 1, 4 * images)
+        .run(&mut variant, (subject.source)().as_mut())
+        .expect("whole run");
 
     let mut variant = (subject.variant)(1);
-    trainer(&parts, &variant, 1, 2 * images).run(&mut variant, (subject.source)().as_mut()).expect("first half");
+    trainer(&parts, &variant, 1, 2 * images)
+        .run(&mut variant, (subject.source)().as_mut())
+        .expect("first half");
     // Another seed for the first weights: everything must come from the checkpoint.
     let mut variant = (subject.variant)(77);
     let mut source = (subject.source)();

@@ -68,8 +68,11 @@ impl Golden {
     /// All tensors under a prefix, with the rest of their keys, sorted.
     pub fn under(&self, prefix: &str) -> Vec<(String, Tensor)> {
         let rest = |key: &String| key.strip_prefix(prefix).map(str::to_owned);
-        let mut found: Vec<(String, Tensor)> =
-            self.tensors.iter().filter_map(|(key, tensor)| Some((rest(key)?, tensor.shallow_clone()))).collect();
+        let mut found: Vec<(String, Tensor)> = self
+            .tensors
+            .iter()
+            .filter_map(|(key, tensor)| Some((rest(key)?, tensor.shallow_clone())))
+            .collect();
         found.sort_by(|a, b| a.0.cmp(&b.0));
         found
     }
@@ -84,7 +87,8 @@ impl Golden {
     /// # Panics
     /// If the golden names none.
     pub fn parameter_names(&self, net: &str) -> Vec<String> {
-        let names = self.json["param_names"][net].as_array().unwrap_or_else(|| panic!("no param_names.{net}"));
+        let names =
+            self.json["param_names"][net].as_array().unwrap_or_else(|| panic!("no param_names.{net}"));
         names.iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect()
     }
 
@@ -119,10 +123,14 @@ impl Golden {
             return;
         }
         let limit = |name: &str| tolerance[name].as_f64().unwrap_or_else(|| panic!("{key} has no {name}"));
-        let largest = each.iter().copied().fold(0.0, |a: f64, b| if b.is_nan() { f64::NAN } else { a.max(b) });
+        let largest =
+            each.iter().copied().fold(0.0, |a: f64, b| if b.is_nan() { f64::NAN } else { a.max(b) });
         let rms = (each.iter().map(|d| d * d).sum::<f64>() / each.len().max(1) as f64).sqrt();
         let (tol_max, tol_rms) = (limit("tol_max"), limit("tol_rms"));
-        assert!(largest <= tol_max && rms <= tol_rms, "{key}: max {largest:e} (allowed {tol_max:e}), rms {rms:e} ({tol_rms:e})");
+        assert!(
+            largest <= tol_max && rms <= tol_rms,
+            "{key}: max {largest:e} (allowed {tol_max:e}), rms {rms:e} ({tol_rms:e})"
+        );
     }
 
     /// Compares the state of a network after the last step: every tensor, and mean and root mean square
@@ -141,7 +149,8 @@ impl Golden {
                 let values = tensor.to_kind(Kind::Double);
                 let mean = values.mean(Kind::Double).double_value(&[]);
                 let rms = values.square().mean(Kind::Double).sqrt().double_value(&[]);
-                let limit = self.json["tensors"][format!("{prefix}{name}")]["tol_rms"].as_f64().unwrap_or(0.0);
+                let limit =
+                    self.json["tensors"][format!("{prefix}{name}")]["tol_rms"].as_f64().unwrap_or(0.0);
                 for (what, got, index) in [("mean", mean, 0), ("rms", rms, 1)] {
                     let wanted = moments.double_value(&[index]);
                     assert!((got - wanted).abs() <= limit, "{key} {what}: {got} and {wanted}");

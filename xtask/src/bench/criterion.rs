@@ -25,8 +25,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for (name, median, spread) in &found {
         println!("{name:52} {:>12} {:>7.1}%", seconds(*median), spread * 100.0);
     }
-    let rows: Vec<Value> =
-        found.iter().map(|(name, median, spread)| json!({"name": name, "seconds": median, "spread": spread})).collect();
+    let rows: Vec<Value> = found
+        .iter()
+        .map(|(name, median, spread)| json!({"name": name, "seconds": median, "spread": spread}))
+        .collect();
     super::peer::write_json(options, &json!({"benchmarks": rows}))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -44,7 +46,7 @@ fn collect(folder: &Path, since: std::time::SystemTime, found: &mut Vec<(String,
     }
 }
 
-fn read(folder: &PathBuf, since: std::time::SystemTime) -> Option<(String, f64, f64)> {
+fn read(folder: &Path, since: std::time::SystemTime) -> Option<(String, f64, f64)> {
     let file = folder.join("estimates.json");
     if fs::metadata(&file).ok()?.modified().ok()? < since {
         return None;

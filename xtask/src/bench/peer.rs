@@ -22,7 +22,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let side = Sides { python: &python, pictures: &pictures };
     let wanted = |name: &str| options.filter.as_ref().is_none_or(|word| name.contains(word));
 
-    println!("{:44} {:>10} {:>7} {:>10} {:>7} {:>7} {:>7}", "case", "ours", "spread", "theirs", "spread", "ratio", "goal");
+    println!(
+        "{:44} {:>10} {:>7} {:>10} {:>7} {:>7} {:>7}",
+        "case", "ours", "spread", "theirs", "spread", "ratio", "goal"
+    );
     let mut rows = Vec::new();
     for comparison in COMPARISONS.iter().filter(|comparison| wanted(comparison.case)) {
         rows.extend(compare(&side, comparison, if options.quick { 4 } else { 12 })?);
@@ -69,7 +72,8 @@ impl Sides<'_> {
 fn compare(sides: &Sides, comparison: &Comparison, rounds: usize) -> Result<Vec<Value>> {
     let Comparison { case, ours, theirs, block } = comparison;
     let mut our_peer = sides.ours(case, ours)?;
-    let mut their_peers = theirs.iter().map(|(mode, _)| sides.theirs(case, mode)).collect::<Result<Vec<_>>>()?;
+    let mut their_peers =
+        theirs.iter().map(|(mode, _)| sides.theirs(case, mode)).collect::<Result<Vec<_>>>()?;
     our_peer.iterate(*block)?;
     for peer in &mut their_peers {
         peer.iterate(*block)?;
@@ -95,7 +99,14 @@ fn compare(sides: &Sides, comparison: &Comparison, rounds: usize) -> Result<Vec<
         let memory = our_peer.peak_mb / peer.peak_mb;
         if *case != "loader" {
             let sizes = format!("{:.0} MB", our_peer.peak_mb);
-            println!("{:44} {sizes:>10} {:>7} {:>7.0} MB {:>7} {memory:>7.2} {:>7}", "  peak memory", "", peer.peak_mb, "", at_most(MEMORY_GOAL));
+            println!(
+                "{:44} {sizes:>10} {:>7} {:>7.0} MB {:>7} {memory:>7.2} {:>7}",
+                "  peak memory",
+                "",
+                peer.peak_mb,
+                "",
+                at_most(MEMORY_GOAL)
+            );
         }
     }
     Ok(rows)
@@ -168,13 +179,17 @@ impl Peer {
         let stderr = std::fs::File::create(&log).map_or_else(|_| Stdio::null(), Stdio::from);
         command.env("OMP_NUM_THREADS", THREADS).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().with_context(|| format!("{name} could not be started"))?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else { bail!("{name} has no pipes") };
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            bail!("{name} has no pipes")
+        };
         Ok(Self { child, input, output: BufReader::new(output), name, peak_mb: f64::NAN })
     }
 
     /// Lets the process do some iterations; seconds of each.
     fn iterate(&mut self, count: usize) -> Result<Vec<f64>> {
-        writeln!(self.input, "run {count}").and_then(|()| self.input.flush()).with_context(|| self.ended())?;
+        writeln!(self.input, "run {count}")
+            .and_then(|()| self.input.flush())
+            .with_context(|| self.ended())?;
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         let answer: Value = serde_json::from_str(&line).with_context(|| self.ended())?;

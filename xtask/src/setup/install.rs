@@ -20,10 +20,12 @@ pub fn install(options: &Options, cache: &Path, target: &Path) -> Result<()> {
 
     let downloads = cache.join("download");
     let requirements = std::iter::once(format!("torch=={VERSION}"));
-    let requirements = requirements.chain(platform.extra_wheels.iter().map(|&extra| extra.to_owned()));
+    let requirements: Vec<_> =
+        requirements.chain(platform.extra_wheels.iter().map(|&extra| extra.to_owned())).collect();
+    fetch::check_users(&options.wheel, &requirements)?;
     let mut wheels = Vec::new();
-    for requirement in requirements {
-        wheels.push(fetch::wheel(&downloads, &requirement, &options.wheel, options.offline, &platform)?);
+    for requirement in &requirements {
+        wheels.push(fetch::wheel(&downloads, requirement, &options.wheel, options.offline, &platform)?);
     }
 
     let aside = cache.join(format!(".libtorch-{VERSION}-{}", std::process::id()));
@@ -43,14 +45,16 @@ fn lock(cache: &Path) -> Result<File> {
     let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
     if !fs4::fs_std::FileExt::try_lock_exclusive(&file).unwrap_or(false) {
         println!("waiting for another `cargo xtask setup`");
-        fs4::fs_std::FileExt::lock_exclusive(&file).with_context(|| format!("{} cannot be locked", path.display()))?;
+        fs4::fs_std::FileExt::lock_exclusive(&file)
+            .with_context(|| format!("{} cannot be locked", path.display()))?;
     }
     Ok(file)
 }
 
 /// What a setup that was killed has left: half an unpacked folder, half a download of pip's.
 fn remove_leftovers(cache: &Path) -> Result<()> {
-    for entry in fs::read_dir(cache).with_context(|| format!("{} cannot be read", cache.display()))?.flatten() {
+    for entry in fs::read_dir(cache).with_context(|| format!("{} cannot be read", cache.display()))?.flatten()
+    {
         if entry.file_name().to_string_lossy().starts_with(".libtorch-") {
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -75,7 +79,10 @@ fn check_space(cache: &Path, platform: &Platform) -> Result<()> {
 fn forget_damaged(error: anyhow::Error, wheels: &[PathBuf], downloads: &Path) -> anyhow::Error {
     let Some(unpack::Damaged(wheel)) = error.downcast_ref() else { return error };
     if wheels.contains(wheel) && wheel.starts_with(downloads) && fs::remove_file(wheel).is_ok() {
-        return anyhow::anyhow!("{} was damaged and is removed; run `cargo xtask setup` again to fetch it anew", wheel.display());
+        return anyhow::anyhow!(
+            "{} was damaged and is removed; run `cargo xtask setup` again to fetch it anew",
+            wheel.display()
+        );
     }
     anyhow::anyhow!("{} is damaged; give another one", wheel.display())
 }
@@ -113,7 +120,13 @@ mod tests {
     #[test]
     fn too_small_a_disk_is_named_before_anything_is_fetched() {
         let cache = tempfile::tempdir().expect("temp dir");
-        let platform = Platform { announcement: "", bytes_needed: u64::MAX - 1, extra_wheels: &[], libraries: &[], tags: &[] };
+        let platform = Platform {
+            announcement: "",
+            bytes_needed: u64::MAX - 1,
+            extra_wheels: &[],
+            libraries: &[],
+            tags: &[],
+        };
         let sentence = check_space(cache.path(), &platform).expect_err("no disk is that large").to_string();
         assert!(sentence.contains("MB free") && sentence.contains("XDG_CACHE_HOME"), "{sentence}");
     }

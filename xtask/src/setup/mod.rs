@@ -45,8 +45,8 @@ pub fn ensure_ready() -> Result<()> {
 }
 
 fn prepare(options: &Options) -> Result<PathBuf> {
-    if let Some(lib) = users_library_folder() {
-        return check_users_version(&lib);
+    if let Some(own) = users_own() {
+        return own;
     }
     let root = std::env::var_os("GAN_SETUP_ROOT").map_or_else(workspace::root, PathBuf::from);
     let link = root.join("target/libtorch");
@@ -71,16 +71,32 @@ pub fn cache_folder() -> Result<PathBuf> {
     Ok(base.join("gan-rs"))
 }
 
-/// The lib folder of a LibTorch that the user brings (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`), if they do.
-pub fn users_library_folder() -> Option<PathBuf> {
+/// The LibTorch that the user brings (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`), if they do: its folder, or a sentence.
+pub fn users_own() -> Option<Result<PathBuf>> {
     // As torch-sys sees it: set to anything.
     if std::env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
-        let code = "import torch, os; print(os.path.join(os.path.dirname(torch.__file__), 'lib'))";
-        return python(code).map(PathBuf::from).or_else(|| Some(PathBuf::from("torch of python3")));
+        return Some(pythons_folder().and_then(|folder| {
+            let version = python("import importlib.metadata as m; print(m.version('torch'))");
+            check_version(folder, version)
+        }));
     }
     let own = PathBuf::from(std::env::var_os("LIBTORCH")?);
     // Cargo sets LIBTORCH for us from .cargo/config.toml.
-    (!is_ours(&own, &workspace::root())).then(|| own.join("lib"))
+    if is_ours(&own, &workspace::root()) {
+        return None;
+    }
+    let version = version_of(&own);
+    Some(check_version(own, version))
+}
+
+/// Where python3 keeps its torch. Found without importing it, which takes seconds.
+fn pythons_folder() -> Result<PathBuf> {
+    let code = "import importlib.util as u, os; print(os.path.dirname(u.find_spec('torch').origin))";
+    let folder = python(code).context(
+        "LIBTORCH_USE_PYTORCH is set, but python3 has no torch; install torch 2.11.0 for it, or unset LIBTORCH_USE_PYTORCH \
+         and run `cargo xtask setup`",
+    )?;
+    Ok(folder.into())
 }
 
 /// Whether a LIBTORCH is the workspace's own `target/libtorch`, which need not exist yet, by whatever path.
@@ -94,7 +110,8 @@ fn is_ours(own: &Path, root: &Path) -> bool {
 
 /// Whether a folder holds an unpacked LibTorch of the right version.
 pub fn is_complete(folder: &Path) -> bool {
-    let library = ["libtorch_cpu.so", "libtorch_cpu.dylib"].iter().any(|name| folder.join("lib").join(name).is_file());
+    let library =
+        ["libtorch_cpu.so", "libtorch_cpu.dylib"].iter().any(|name| folder.join("lib").join(name).is_file());
     version_of(folder).as_deref() == Some(VERSION) && library && folder.join("include").is_dir()
 }
 
@@ -103,48 +120,42 @@ fn version_of(folder: &Path) -> Option<String> {
     Some(text.trim().split('+').next().unwrap_or_default().to_owned())
 }
 
-fn check_users_version(lib: &Path) -> Result<PathBuf> {
-    let folder = lib.parent().unwrap_or(lib);
-    let found = version_of(folder).or_else(|| {
-        std::env::var_os("LIBTORCH_USE_PYTORCH")?;
-        let version = python("import torch; print(torch.__version__)")?;
-        Some(version.split('+').next().unwrap_or_default().to_owned())
-    });
-    match found {
-        Some(version) if version == VERSION => Ok(folder.to_owned()),
+fn check_version(folder: PathBuf, found: Option<String>) -> Result<PathBuf> {
+    let mend = "unset LIBTORCH and LIBTORCH_USE_PYTORCH and run `cargo xtask setup`";
+    match found.as_deref().and_then(|version| version.split('+').next()) {
+        Some(VERSION) => Ok(folder),
         Some(version) => bail!(
-            "your LibTorch in {} is version {version}, but {VERSION} is needed; point LIBTORCH to that, or unset \
-             LIBTORCH and LIBTORCH_USE_PYTORCH and run `cargo xtask setup`",
+            "your LibTorch in {} is version {version}, but {VERSION} is needed; point LIBTORCH to that, or {mend}",
             folder.display()
         ),
         None => bail!(
-            "no LibTorch {VERSION} was found in {} (LIBTORCH or LIBTORCH_USE_PYTORCH is set); unset it and run \
-             `cargo xtask setup`, or point it to a folder with lib, include and build-version",
+            "LIBTORCH is set, but {} is no LibTorch folder with lib, include and build-version; point it to a LibTorch \
+             {VERSION}, or {mend}",
             folder.display()
         ),
     }
 }
 
 fn python(code: &str) -> Option<String> {
-    let output = Command::new("python3").args(["-c", code]).output().ok().filter(|output| output.status.success())?;
+    let output =
+        Command::new("python3").args(["-c", code]).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn make_link(target: &Path, link: &Path) -> Result<()> {
     let folder = link.parent().unwrap_or(link);
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be written", folder.display()))?;
-    // A link to an older version, or to a cache that is gone.
-    if link.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) {
-        fs::remove_file(link).with_context(|| format!("{} cannot be replaced", link.display()))?;
-    }
     ensure!(
-        !link.exists(),
+        !link.exists() || link.is_symlink(),
         "{} is in the way and is no link of ours; remove it and run `cargo xtask setup` again",
         link.display()
     );
+    // A link to an older version, or to a cache that is gone, is replaced in one move.
+    let aside = folder.join(format!(".libtorch-{}", std::process::id()));
     #[cfg(unix)]
-    std::os::unix::fs::symlink(target, link).with_context(|| format!("{} cannot be written", link.display()))?;
-    Ok(())
+    std::os::unix::fs::symlink(target, &aside)
+        .with_context(|| format!("{} cannot be written", aside.display()))?;
+    fs::rename(&aside, link).with_context(|| format!("{} cannot be replaced", link.display()))
 }
 
 #[cfg(test)]
@@ -163,7 +174,7 @@ mod tests {
         fs::write(folder.path().join("lib/libtorch_cpu.so"), "").expect("library");
         assert!(is_complete(folder.path()));
         fs::write(folder.path().join("build-version"), "2.6.0").expect("version");
-        let sentence = check_users_version(&folder.path().join("lib")).expect_err("old").to_string();
+        let sentence = check_version("/x".into(), version_of(folder.path())).expect_err("old").to_string();
         assert!(sentence.contains("2.6.0") && sentence.contains("2.11.0"), "{sentence}");
     }
 

@@ -28,7 +28,8 @@ pub fn is_whole(wheel: &Path) -> bool {
 
 /// Unpacks what LibTorch needs from `wheels` into `folder`: include, lib, build-version.
 pub fn libtorch(wheels: &[PathBuf], folder: &Path, platform: &Platform) -> Result<()> {
-    fs::create_dir_all(folder.join("lib")).with_context(|| format!("{} cannot be written", folder.display()))?;
+    fs::create_dir_all(folder.join("lib"))
+        .with_context(|| format!("{} cannot be written", folder.display()))?;
     for wheel in wheels {
         unpack(wheel, folder, platform)?;
     }
@@ -49,7 +50,8 @@ fn unpack(wheel: &Path, folder: &Path, platform: &Platform) -> Result<()> {
     let damaged = || Damaged(wheel.to_owned());
     let file = File::open(wheel).with_context(|| format!("{} cannot be read", wheel.display()))?;
     let mut archive = ZipArchive::new(file).with_context(damaged)?;
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("unpacking {bar:30} {bytes}/{total_bytes}")?);
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("unpacking {bar:30} {bytes}/{total_bytes}")?);
     let mut chosen = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).with_context(damaged)?;
@@ -66,7 +68,9 @@ fn unpack(wheel: &Path, folder: &Path, platform: &Platform) -> Result<()> {
         let mut out = File::create(&target)?;
         // The reader compares the CRC at the end of each file.
         copy(&mut entry, &mut out, &bar).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => damaged().into(),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+                damaged().into()
+            }
             _ => anyhow::Error::new(error).context(format!("{} could not be written", target.display())),
         })?;
     }
@@ -169,7 +173,8 @@ mod tests {
         let error = libtorch(&[flipped_wheel], &temp.path().join("c"), &platform()).expect_err("flipped");
         assert!(error.downcast_ref::<Damaged>().is_some(), "{error:#}");
         let foreign = fake_wheel(temp.path(), &["torch/nn/modules.py"]);
-        let error = libtorch(&[foreign], &temp.path().join("b"), &platform()).expect_err("foreign").to_string();
+        let error =
+            libtorch(&[foreign], &temp.path().join("b"), &platform()).expect_err("foreign").to_string();
         assert!(error.contains("not the one for this platform"), "{error}");
     }
 

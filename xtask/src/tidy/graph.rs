@@ -7,7 +7,8 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 /// A user of one variant gets none of these.
-const TOO_MUCH_FOR_A_VARIANT: [&str; 6] = ["image", "clap", "indicatif", "gan-data", "gan-report", "gan-metrics"];
+const TOO_MUCH_FOR_A_VARIANT: [&str; 6] =
+    ["image", "clap", "indicatif", "gan-data", "gan-report", "gan-metrics"];
 
 pub fn check(tree: &Tree) -> Result<Vec<Finding>> {
     let output = workspace::cargo().args(["metadata", "--format-version", "1", "--offline"]).output()?;
@@ -34,7 +35,10 @@ impl Graph {
         let nodes = list(&metadata["resolve"]["nodes"]);
         let edges = nodes.iter().map(|node| {
             let deps = list(&node["deps"]);
-            (name(&node["id"]), deps.iter().filter(|dep| is_normal(dep)).map(|dep| name(&dep["pkg"])).collect())
+            (
+                name(&node["id"]),
+                deps.iter().filter(|dep| is_normal(dep)).map(|dep| name(&dep["pkg"])).collect(),
+            )
         });
         let mut graph: HashMap<String, BTreeSet<String>> = HashMap::new();
         for (from, to) in edges {
@@ -82,13 +86,27 @@ mod tests {
 
     #[test]
     fn what_is_pulled_in_by_others_counts() {
-        let edges = [("dcgan", vec!["gan-core"]), ("gan-core", vec!["helper"]), ("helper", vec!["image"]), ("cgan", vec!["dcgan"])];
+        let edges = [
+            ("dcgan", vec!["gan-core"]),
+            ("gan-core", vec!["helper"]),
+            ("helper", vec!["image"]),
+            ("cgan", vec!["dcgan"]),
+        ];
         let graph = Graph(
-            edges.into_iter().map(|(from, to)| (from.to_owned(), to.into_iter().map(str::to_owned).collect())).collect(),
+            edges
+                .into_iter()
+                .map(|(from, to)| (from.to_owned(), to.into_iter().map(str::to_owned).collect()))
+                .collect(),
         );
         let findings = judge(&graph, &["dcgan".to_owned(), "cgan".to_owned()]);
-        assert!(findings.contains(&"crates/dcgan/Cargo.toml: must not pull in `image`".to_owned()), "{findings:?}");
-        assert!(findings.contains(&"crates/cgan/Cargo.toml: must not pull in `dcgan`".to_owned()), "{findings:?}");
+        assert!(
+            findings.contains(&"crates/dcgan/Cargo.toml: must not pull in `image`".to_owned()),
+            "{findings:?}"
+        );
+        assert!(
+            findings.contains(&"crates/cgan/Cargo.toml: must not pull in `dcgan`".to_owned()),
+            "{findings:?}"
+        );
         assert_eq!(findings.len(), 4);
     }
 }

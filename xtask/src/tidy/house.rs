@@ -34,7 +34,8 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         let missing = VARIANT_FILES.iter().filter(|file| !tree.has(format!("crates/{name}/{file}")));
         findings.extend(missing.map(|file| format!("crates/{name}: has no {file}")));
         let lists = VARIANT_LISTS.iter().filter(|list| !names(&tree.text(list), &name));
-        findings.extend(lists.map(|list| format!("{list}: does not name the variant `{name}`; add it there")));
+        findings
+            .extend(lists.map(|list| format!("{list}: does not name the variant `{name}`; add it there")));
         let example = format!("crates/{name}/examples/train.rs");
         let lines = tree.text(&example).lines().count();
         if lines > LONGEST_EXAMPLE {
@@ -82,7 +83,11 @@ mod tests {
             fs::write(root.join(file), "").expect("file");
         }
         let findings = check(&Tree { root, files: files.to_vec() });
-        for expected in ["crates/README.md: does not name", "crates/gan-cli/src/variants.rs: does not name", "has no tests/contract.rs"] {
+        for expected in [
+            "crates/README.md: does not name",
+            "crates/gan-cli/src/variants.rs: does not name",
+            "has no tests/contract.rs",
+        ] {
             assert!(findings.iter().any(|finding| finding.contains(expected)), "{expected} in {findings:?}");
         }
     }

@@ -44,7 +44,9 @@ impl Tree {
         let mut names: Vec<String> = self
             .files
             .iter()
-            .filter_map(|path| path.strip_prefix("crates").ok()?.to_str()?.strip_suffix("/Cargo.toml").map(str::to_owned))
+            .filter_map(|path| {
+                path.strip_prefix("crates").ok()?.to_str()?.strip_suffix("/Cargo.toml").map(str::to_owned)
+            })
             .collect();
         names.sort();
         names
@@ -52,7 +54,8 @@ impl Tree {
 
     /// The crates that are variants: those with a `src/variant.rs`, the core aside (it defines the trait).
     pub fn variants(&self) -> Vec<String> {
-        let is_variant = |name: &String| name != "gan-core" && self.has(format!("crates/{name}/src/variant.rs"));
+        let is_variant =
+            |name: &String| name != "gan-core" && self.has(format!("crates/{name}/src/variant.rs"));
         self.crates().into_iter().filter(is_variant).collect()
     }
 }

@@ -33,7 +33,8 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         if size > LARGEST_FILE {
             findings.push(format!("{shown}: {} MB are too much for a repository", size >> 20));
         }
-        if path.extension().is_some_and(|extension| extension == "rs") && !path.starts_with("xtask/templates") {
+        if path.extension().is_some_and(|extension| extension == "rs") && !path.starts_with("xtask/templates")
+        {
             findings.extend(check_rust(path, &tree.text(path)));
         }
     }
@@ -48,7 +49,8 @@ fn check_rust(path: &Path, text: &str) -> Vec<Finding> {
         findings.push(format!("{shown}: has {lines} lines, {LONGEST_FILE} at most: one purpose a file"));
     }
     let name = path.to_string_lossy();
-    let library = name.starts_with("crates/") && name.contains("/src/") && !name.starts_with("crates/gan-testkit");
+    let library =
+        name.starts_with("crates/") && name.contains("/src/") && !name.starts_with("crates/gan-testkit");
     let writer = WRITERS.contains(&name.as_ref());
     let step = name.ends_with("/src/variant.rs") && !name.starts_with("crates/gan-core");
     let tidy = name.starts_with("xtask/src/tidy");
@@ -61,13 +63,16 @@ fn check_rust(path: &Path, text: &str) -> Vec<Finding> {
             findings.push(format!("{at}: `{word}` has no place in finished code"));
         }
         if library && !in_tests && code.contains(".unwrap()") {
-            findings.push(format!("{at}: `.unwrap()` in a library; return an error, or `expect` with the reason"));
+            findings.push(format!(
+                "{at}: `.unwrap()` in a library; return an error, or `expect` with the reason"
+            ));
         }
         if library && !in_tests && !writer && (code.contains(".copy_(") || code.contains(".f_copy_(")) {
             findings.push(format!("{at}: only Player, Ema and checkpoint loading write parameters"));
         }
         if step && !in_tests && HOST_READS.iter().any(|read| code.contains(read)) {
-            findings.push(format!("{at}: reads a tensor's value on the host inside a step; record it instead"));
+            findings
+                .push(format!("{at}: reads a tensor's value on the host inside a step; record it instead"));
         }
     }
     findings

@@ -39,9 +39,9 @@ impl Init {
             Self::Normal { mean, std } => {
                 gan_sys::random::normal(shape, seed, Device::Cpu)?.f_mul_scalar_(std)?.f_add_scalar_(mean)?
             }
-            Self::Uniform { low, high } => {
-                gan_sys::random::uniform(shape, seed, Device::Cpu)?.f_mul_scalar_(high - low)?.f_add_scalar_(low)?
-            }
+            Self::Uniform { low, high } => gan_sys::random::uniform(shape, seed, Device::Cpu)?
+                .f_mul_scalar_(high - low)?
+                .f_add_scalar_(low)?,
         };
         Ok(tensor.f_to_device(device)?)
     }

@@ -39,7 +39,13 @@ impl Conv2d {
     ///
     /// # Errors
     /// A name given twice; LibTorch's.
-    pub fn new(mut scope: Scope, inputs: i64, outputs: i64, options: ConvOptions, init: Init) -> Result<Self> {
+    pub fn new(
+        mut scope: Scope,
+        inputs: i64,
+        outputs: i64,
+        options: ConvOptions,
+        init: Init,
+    ) -> Result<Self> {
         let weight = scope.parameter("weight", &[outputs, inputs, options.kernel, options.kernel], init)?;
         let bias = options.bias.then(|| scope.parameter("bias", &[outputs], Init::Zeros)).transpose()?;
         Ok(Self { weight, bias, options })
@@ -66,7 +72,13 @@ impl ConvTranspose2d {
     ///
     /// # Errors
     /// A name given twice; LibTorch's.
-    pub fn new(mut scope: Scope, inputs: i64, outputs: i64, options: ConvOptions, init: Init) -> Result<Self> {
+    pub fn new(
+        mut scope: Scope,
+        inputs: i64,
+        outputs: i64,
+        options: ConvOptions,
+        init: Init,
+    ) -> Result<Self> {
         let weight = scope.parameter("weight", &[inputs, outputs, options.kernel, options.kernel], init)?;
         let bias = options.bias.then(|| scope.parameter("bias", &[outputs], Init::Zeros)).transpose()?;
         Ok(Self { weight, bias, options })
@@ -76,7 +88,15 @@ impl ConvTranspose2d {
     /// `[N, in, H, W]` to `[N, out, (H - 1) stride - 2 padding + kernel, ...]`
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let ConvOptions { stride, padding, .. } = self.options;
-        Ok(x.f_conv_transpose2d(&self.weight, self.bias.as_ref(), [stride; 2], [padding; 2], [0; 2], 1, [1; 2])?)
+        Ok(x.f_conv_transpose2d(
+            &self.weight,
+            self.bias.as_ref(),
+            [stride; 2],
+            [padding; 2],
+            [0; 2],
+            1,
+            [1; 2],
+        )?)
     }
 }
 

@@ -1,10 +1,11 @@
 //! An ordered store of named parameters and buffers.
 
+use crate::device::DevicePolicy;
 use crate::error::{Error, Result};
 use crate::nn::Init;
 use crate::random;
 use std::fmt::Display;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 /// One named tensor of a network.
 #[derive(Debug)]
@@ -21,14 +22,14 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Parameters {
     entries: Vec<Entry>,
-    device: Device,
+    policy: DevicePolicy,
     seed: u64,
 }
 
 impl Parameters {
-    /// An empty store; first values are keyed by (`seed`, name).
-    pub fn new(device: Device, seed: u64) -> Self {
-        Self { entries: Vec::new(), device, seed }
+    /// An empty store for tensors where and as `policy` wants them; first values are keyed by (`seed`, name).
+    pub fn new(policy: &DevicePolicy, seed: u64) -> Self {
+        Self { entries: Vec::new(), policy: *policy, seed }
     }
 
     /// The scope without a prefix.
@@ -69,8 +70,9 @@ impl Parameters {
         let find = |name: &str| values.iter().find(|(other, _)| other == name).map(|(_, value)| value);
         let mut sources = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
-            let value = find(&entry.name)
-                .ok_or_else(|| Error::config("weights", format!("`{}` is missing in the file", entry.name)))?;
+            let value = find(&entry.name).ok_or_else(|| {
+                Error::config("weights", format!("`{}` is missing in the file", entry.name))
+            })?;
             if value.size() != entry.tensor.size() {
                 let why = format!(
                     "`{}` has shape {:?} in the file and {:?} in this network; the configuration differs",
@@ -82,8 +84,13 @@ impl Parameters {
             }
             sources.push(value);
         }
-        if let Some((extra, _)) = values.iter().find(|(name, _)| !self.entries.iter().any(|e| e.name == *name)) {
-            return Err(Error::config("weights", format!("`{extra}` in the file belongs to no part of this network")));
+        if let Some((extra, _)) =
+            values.iter().find(|(name, _)| !self.entries.iter().any(|e| e.name == *name))
+        {
+            return Err(Error::config(
+                "weights",
+                format!("`{extra}` in the file belongs to no part of this network"),
+            ));
         }
         tch::no_grad(|| {
             for (entry, source) in self.entries.iter().zip(sources) {
@@ -95,7 +102,11 @@ impl Parameters {
 
     fn insert(&mut self, name: String, shape: &[i64], init: Init, trainable: bool) -> Result<Tensor> {
         let seed = random::key(self.seed, &[], &name);
-        let tensor = init.tensor(shape, seed, self.device)?;
+        let mut tensor = init.tensor(shape, seed, self.policy.device)?;
+        // A convolution's output lies as its weight does, and kernels that find both alike convert neither.
+        if self.policy.channels_last && shape.len() == 4 {
+            tensor = gan_sys::format::channels_last(&tensor)?;
+        }
         self.insert_tensor(name, tensor, trainable)
     }
 
@@ -143,7 +154,7 @@ impl Scope<'_> {
     /// # Errors
     /// A name given twice.
     pub fn buffer_of(&mut self, name: &str, tensor: Tensor) -> Result<Tensor> {
-        let tensor = tensor.f_to_device(self.parameters.device)?;
+        let tensor = tensor.f_to_device(self.parameters.policy.device)?;
         self.parameters.insert_tensor(format!("{}{name}", self.prefix), tensor, false)
     }
 }
@@ -153,10 +164,11 @@ mod tests {
     use super::*;
 
     fn store() -> Parameters {
-        let mut parameters = Parameters::new(Device::Cpu, 1);
+        let mut parameters = Parameters::new(&DevicePolicy::reference(), 1);
         let mut root = parameters.root();
         let mut main = root.sub("main");
-        let _ = main.sub(0).parameter("weight", &[2, 3], Init::Normal { mean: 0.0, std: 0.02 }).expect("weight");
+        let _ =
+            main.sub(0).parameter("weight", &[2, 3], Init::Normal { mean: 0.0, std: 0.02 }).expect("weight");
         let _ = main.sub(1).buffer("running_mean", &[2], Init::Zeros).expect("buffer");
         parameters
     }
@@ -172,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_name_given_twice_is_refused() {
-        let error = store().root().sub("main").sub(0).parameter("weight", &[1], Init::Ones).expect_err("twice");
+        let error =
+            store().root().sub("main").sub(0).parameter("weight", &[1], Init::Ones).expect_err("twice");
         assert!(error.to_string().contains("main.0.weight"));
     }
 

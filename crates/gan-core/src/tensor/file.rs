@@ -21,7 +21,10 @@ pub fn encode(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
     let mut buffers = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let dtype = dtype_of(tensor.kind()).ok_or_else(|| {
-            Error::config("state", format!("`{name}` has kind {:?}, which a checkpoint cannot hold", tensor.kind()))
+            Error::config(
+                "state",
+                format!("`{name}` has kind {:?}, which a checkpoint cannot hold", tensor.kind()),
+            )
         })?;
         let shape: Vec<usize> = tensor.size().iter().map(|&size| size as usize).collect();
         buffers.push((name, dtype, shape, bytes_of(tensor)?));

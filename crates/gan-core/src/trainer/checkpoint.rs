@@ -64,7 +64,13 @@ pub struct Versions {
 }
 
 impl Meta {
-    pub(super) fn new(identity: &Identity, seed: u64, clock: Clock, seconds: f64, source_position: u64) -> Self {
+    pub(super) fn new(
+        identity: &Identity,
+        seed: u64,
+        clock: Clock,
+        seconds: f64,
+        source_position: u64,
+    ) -> Self {
         Self {
             format: FORMAT,
             variant: identity.variant.clone(),
@@ -73,7 +79,10 @@ impl Meta {
             seconds,
             source_position,
             seed,
-            versions: Versions { gan_core: env!("CARGO_PKG_VERSION").to_owned(), libtorch: "2.11.0".to_owned() },
+            versions: Versions {
+                gan_core: env!("CARGO_PKG_VERSION").to_owned(),
+                libtorch: "2.11.0".to_owned(),
+            },
         }
     }
 }
@@ -105,14 +114,16 @@ impl Bundle {
         let mut saver = Saver::default();
         variant.extra_state(&mut saver)?;
         files.push(("extra.safetensors".to_owned(), file::encode(&saver.tensors)?));
-        let text = serde_json::to_vec_pretty(&meta).map_err(|error| Error::config("meta.json", error.to_string()))?;
+        let text = serde_json::to_vec_pretty(&meta)
+            .map_err(|error| Error::config("meta.json", error.to_string()))?;
         files.push(("meta.json".to_owned(), text));
         Ok(Self { name: format!("{:09}", meta.clock.images), files })
     }
 
     /// Adds the checksums; done off the training thread.
     pub(super) fn seal(&mut self) {
-        let lines: String = self.files.iter().map(|(name, bytes)| format!("{}  {name}\n", hex(bytes))).collect();
+        let lines: String =
+            self.files.iter().map(|(name, bytes)| format!("{}  {name}\n", hex(bytes))).collect();
         self.files.push((SUMS.to_owned(), lines.into_bytes()));
     }
 }
@@ -150,16 +161,17 @@ impl Checkpoint {
         for (name, sum) in &sums {
             read_verified(path, name, sum)?;
         }
-        let (_, sum) = sums
-            .iter()
-            .find(|(name, _)| name == "meta.json")
-            .ok_or_else(|| Error::checkpoint(path, format!("{SUMS} is damaged: it does not name meta.json")))?;
+        let (_, sum) = sums.iter().find(|(name, _)| name == "meta.json").ok_or_else(|| {
+            Error::checkpoint(path, format!("{SUMS} is damaged: it does not name meta.json"))
+        })?;
         let text = read_verified(path, "meta.json", sum)?;
         let value: serde_json::Value = serde_json::from_slice(&text)
             .map_err(|error| Error::checkpoint(path, format!("meta.json is not readable ({error})")))?;
         let format = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0);
         if format != u64::from(FORMAT) {
-            let why = format!("was written in layout {format}; this program reads layout {FORMAT}: use the version that wrote it");
+            let why = format!(
+                "was written in layout {format}; this program reads layout {FORMAT}: use the version that wrote it"
+            );
             return Err(Error::checkpoint(path, why));
         }
         let meta = serde_json::from_value(value)
@@ -203,7 +215,8 @@ impl Checkpoint {
             }
             if parts == Parts::Everything {
                 let values = self.tensors(&format!("{name}.adam.safetensors"))?;
-                let names: Vec<String> = player.parameters().trainable_names().iter().map(|&n| n.to_owned()).collect();
+                let names: Vec<String> =
+                    player.parameters().trainable_names().iter().map(|&n| n.to_owned()).collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 player.adam_mut().load(&names, &values).map_err(explain)?;
             }
@@ -228,7 +241,9 @@ impl Checkpoint {
 
 fn read_sums(path: &Path) -> Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(path.join(SUMS)).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::checkpoint(path, format!("is no checkpoint (there is no {SUMS} in it)")),
+        std::io::ErrorKind::NotFound => {
+            Error::checkpoint(path, format!("is no checkpoint (there is no {SUMS} in it)"))
+        }
         std::io::ErrorKind::InvalidData => Error::checkpoint(path, format!("{SUMS} is damaged")),
         _ => Error::file(path.join(SUMS), error),
     })?;
@@ -244,7 +259,11 @@ fn read_verified(path: &Path, name: &str, sum: &str) -> Result<Vec<u8>> {
         std::io::ErrorKind::NotFound => Error::checkpoint(path, format!("{name} is missing")),
         _ => Error::file(path.join(name), error),
     })?;
-    if hex(&bytes) == sum { Ok(bytes) } else { Err(Error::checkpoint(path, format!("{name} is damaged (its checksum differs)"))) }
+    if hex(&bytes) == sum {
+        Ok(bytes)
+    } else {
+        Err(Error::checkpoint(path, format!("{name} is damaged (its checksum differs)")))
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

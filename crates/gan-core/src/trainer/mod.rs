@@ -186,11 +186,7 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::advance`] and [`Trainer::finish`].
-    pub fn run<B>(
-        mut self,
-        variant: &mut dyn Variant<Batch = B>,
-        source: &mut dyn Source<B>,
-    ) -> Result<()> {
+    pub fn run<B>(mut self, variant: &mut dyn Variant<Batch = B>, source: &mut dyn Source<B>) -> Result<()> {
         while self.clock.images < self.config.images {
             self.advance(variant, source)?;
         }

@@ -20,7 +20,10 @@ impl RunDir {
     pub fn create(path: &Path, config: &str) -> Result<Self> {
         if let Ok(existing) = fs::read_to_string(path.join("config.toml")) {
             let why = if existing == config {
-                format!("holds this run already; go on with `gan resume {}` or choose another --out", path.display())
+                format!(
+                    "holds this run already; go on with `gan resume {}` or choose another --out",
+                    path.display()
+                )
             } else {
                 "holds a run with another configuration; choose another --out".to_owned()
             };
@@ -33,7 +36,9 @@ impl RunDir {
         let run = Self::lock(path)?;
         let file = path.join("config.toml");
         let aside = path.join(".config.toml.new");
-        fs::write(&aside, config).and_then(|()| fs::rename(&aside, &file)).map_err(|source| Error::file(&file, source))?;
+        fs::write(&aside, config)
+            .and_then(|()| fs::rename(&aside, &file))
+            .map_err(|source| Error::file(&file, source))?;
         Ok(run)
     }
 

@@ -47,7 +47,9 @@ impl CheckpointWriter {
     pub(super) fn wait(&mut self) -> Result<()> {
         match self.running.take().map(JoinHandle::join) {
             Some(Ok(Err(error))) => Err(error),
-            Some(Err(_)) => Err(Error::run(&self.folder, "the thread that writes checkpoints ended unexpectedly")),
+            Some(Err(_)) => {
+                Err(Error::run(&self.folder, "the thread that writes checkpoints ended unexpectedly"))
+            }
             Some(Ok(Ok(_))) | None => Ok(()),
         }
     }
@@ -137,8 +139,11 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(folder).expect("folder").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .expect("folder")
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }
@@ -164,7 +169,10 @@ mod tests {
         let mut writer = CheckpointWriter::new(folder.clone(), 2).expect("writer");
         writer.write_now(bundle("000000001", "x")).expect("written");
         // A file where the folder should go: creation fails as on a broken disk.
-        writer.write_behind(Bundle { name: "000000002".to_owned(), files: vec![("no/such/folder".to_owned(), vec![])] });
+        writer.write_behind(Bundle {
+            name: "000000002".to_owned(),
+            files: vec![("no/such/folder".to_owned(), vec![])],
+        });
         writer.write_behind(bundle("000000003", "x"));
         let warnings = writer.take_warnings();
         assert!(warnings.iter().any(|w| w.contains("000000002") && w.contains("intact")), "{warnings:?}");

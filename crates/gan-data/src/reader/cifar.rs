@@ -13,7 +13,8 @@ const CIFAR10: [&str; 10] =
 /// The training files of a CIFAR folder, or of the folder that its archive unpacks to within it.
 pub(crate) fn files_in(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
     for folder in [folder.to_owned(), folder.join("cifar-10-batches-bin"), folder.join("cifar-100-binary")] {
-        let batches: Vec<PathBuf> = (1..=5).map(|number| folder.join(format!("data_batch_{number}.bin"))).collect();
+        let batches: Vec<PathBuf> =
+            (1..=5).map(|number| folder.join(format!("data_batch_{number}.bin"))).collect();
         let present: Vec<PathBuf> = batches.into_iter().filter(|path| path.is_file()).collect();
         if !present.is_empty() {
             return Ok(Some(present));
@@ -39,7 +40,10 @@ pub(crate) fn open(name: &Path, files: &[PathBuf], options: &Options) -> Result<
         let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
         let label_bytes = label_bytes(path, bytes.len())?;
         if *layout.get_or_insert(label_bytes) != label_bytes {
-            return Err(Error::data(path, "is of CIFAR-100 and the file before it of CIFAR-10, or the reverse"));
+            return Err(Error::data(
+                path,
+                "is of CIFAR-100 and the file before it of CIFAR-10, or the reverse",
+            ));
         }
         for record in bytes.chunks_exact(label_bytes + PIXELS) {
             // CIFAR-100 has the coarse label first; the last one is the fine one in both.
@@ -50,11 +54,18 @@ pub(crate) fn open(name: &Path, files: &[PathBuf], options: &Options) -> Result<
     let folder = files.first().and_then(|file| file.parent()).unwrap_or(name);
     let classes = class_names(folder, layout == Some(2), &labels);
     if let Some(label) = labels.iter().find(|label| **label as usize >= classes.len()) {
-        let why = format!("has the label {label}, but there are {} classes: it is not a CIFAR file", classes.len());
+        let why =
+            format!("has the label {label}, but there are {} classes: it is not a CIFAR file", classes.len());
         return Err(Error::data(name, why));
     }
     let raw = Raw { channels: 3, height: 32, width: 32, pixels };
-    Ok(Listing { name: String::new(), backing: Backing::Raw(raw), labels: Some(labels), classes, notes: Vec::new() })
+    Ok(Listing {
+        name: String::new(),
+        backing: Backing::Raw(raw),
+        labels: Some(labels),
+        classes,
+        notes: Vec::new(),
+    })
 }
 
 fn label_bytes(path: &Path, length: usize) -> Result<usize> {
@@ -65,7 +76,8 @@ fn label_bytes(path: &Path, length: usize) -> Result<usize> {
         (true, false) => Ok(1),
         (false, true) => Ok(2),
         (false, false) => {
-            let why = format!("has {length} bytes, no whole number of CIFAR records (3073 or 3074); copy it again");
+            let why =
+                format!("has {length} bytes, no whole number of CIFAR records (3073 or 3074); copy it again");
             Err(Error::data(path, why))
         }
     }
@@ -74,7 +86,8 @@ fn label_bytes(path: &Path, length: usize) -> Result<usize> {
 fn class_names(folder: &Path, hundred: bool, used: &[u32]) -> Vec<String> {
     let file = if hundred { "fine_label_names.txt" } else { "batches.meta.txt" };
     let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
-    let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let names: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     match (names.is_empty(), hundred) {
         (false, _) => names,
         (true, false) => CIFAR10.map(str::to_owned).to_vec(),

@@ -23,7 +23,12 @@ pub(crate) fn listing(images: &Path, raw: Raw, labels: Option<(&Path, Vec<u8>)>)
     let (labels, classes) = match labels {
         Some((path, labels)) => {
             if labels.len() != raw.len() {
-                let why = format!("has {} labels for the {} images of {}", labels.len(), raw.len(), images.display());
+                let why = format!(
+                    "has {} labels for the {} images of {}",
+                    labels.len(),
+                    raw.len(),
+                    images.display()
+                );
                 return Err(Error::data(path, why));
             }
             let labels: Vec<u32> = labels.into_iter().map(u32::from).collect();
@@ -53,7 +58,12 @@ pub(crate) fn read_labels(path: &Path, reader: impl BufRead, options: &Options) 
     Ok(read(path, reader, options, 1)?.1)
 }
 
-fn read(path: &Path, mut reader: impl BufRead, options: &Options, dimensions: u8) -> Result<(Vec<u32>, Vec<u8>)> {
+fn read(
+    path: &Path,
+    mut reader: impl BufRead,
+    options: &Options,
+    dimensions: u8,
+) -> Result<(Vec<u32>, Vec<u8>)> {
     let start = reader.fill_buf().map_err(|error| Error::file(path, error))?;
     if start.starts_with(&[0x1f, 0x8b]) {
         parse(path, MultiGzDecoder::new(reader), options, dimensions)
@@ -62,9 +72,16 @@ fn read(path: &Path, mut reader: impl BufRead, options: &Options, dimensions: u8
     }
 }
 
-fn parse(path: &Path, mut reader: impl Read, options: &Options, dimensions: u8) -> Result<(Vec<u32>, Vec<u8>)> {
+fn parse(
+    path: &Path,
+    mut reader: impl Read,
+    options: &Options,
+    dimensions: u8,
+) -> Result<(Vec<u32>, Vec<u8>)> {
     let broken = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => Error::data(path, "ends too early; it was cut off while being copied"),
+        std::io::ErrorKind::UnexpectedEof => {
+            Error::data(path, "ends too early; it was cut off while being copied")
+        }
         _ => Error::data(path, format!("cannot be unpacked ({error}); fetch or copy it again")),
     };
     let mut magic = [0; 4];
@@ -77,7 +94,10 @@ fn parse(path: &Path, mut reader: impl Read, options: &Options, dimensions: u8) 
             return Err(Error::data(path, why));
         }
         [0, 0, kind, _] => {
-            return Err(Error::data(path, format!("is an IDX file of number type {kind}; only bytes (8) are read here")));
+            return Err(Error::data(
+                path,
+                format!("is an IDX file of number type {kind}; only bytes (8) are read here"),
+            ));
         }
         _ => return Err(Error::data(path, "is not an IDX file: it does not start with IDX's magic number")),
     }

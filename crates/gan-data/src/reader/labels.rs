@@ -25,7 +25,12 @@ pub(crate) fn numbered(labels: &[u32]) -> Vec<String> {
 /// images share. No classes if some image lies in no such folder.
 pub(crate) fn from_folders(paths: &[String]) -> Labels {
     let shared = paths.iter().map(|path| folders(path)).reduce(|shared, folders| {
-        shared.into_iter().zip(folders).take_while(|(left, right)| left == right).map(|(left, _)| left).collect()
+        shared
+            .into_iter()
+            .zip(folders)
+            .take_while(|(left, right)| left == right)
+            .map(|(left, _)| left)
+            .collect()
     });
     let shared = shared.map_or(0, |shared| shared.len());
     let class_of: Vec<Option<&str>> = paths.iter().map(|path| folders(path).get(shared).copied()).collect();
@@ -40,7 +45,11 @@ pub(crate) fn from_folders(paths: &[String]) -> Labels {
     let names: BTreeMap<&str, u32> = class_of.iter().flatten().map(|class| (*class, 0)).collect();
     let names: BTreeMap<&str, u32> = names.into_keys().zip(0..).collect();
     let labels = class_of.iter().flatten().map(|class| names[class]).collect();
-    Labels { labels: Some(labels), classes: names.into_keys().map(str::to_owned).collect(), notes: Vec::new() }
+    Labels {
+        labels: Some(labels),
+        classes: names.into_keys().map(str::to_owned).collect(),
+        notes: Vec::new(),
+    }
 }
 
 fn folders(path: &str) -> Vec<&str> {
@@ -61,13 +70,19 @@ pub(crate) fn from_json(file: &Path, json: &[u8], paths: &[String]) -> Result<La
     let mut by_name = HashMap::with_capacity(entries.len());
     for (name, value) in entries {
         let Some(label) = value.as_u64().filter(|label| *label < MOST_CLASSES) else {
-            let why = format!("the label of `{name}` is {value}, not a class number from 0 to {}", MOST_CLASSES - 1);
+            let why = format!(
+                "the label of `{name}` is {value}, not a class number from 0 to {}",
+                MOST_CLASSES - 1
+            );
             return Err(Error::data(file, why));
         };
         by_name.insert(name.replace('\\', "/"), label as u32);
     }
     let label_of = |path: &String| {
-        by_name.get(path).copied().ok_or_else(|| Error::data(file, format!("has no label for the image `{path}`")))
+        by_name
+            .get(path)
+            .copied()
+            .ok_or_else(|| Error::data(file, format!("has no label for the image `{path}`")))
     };
     let labels = paths.iter().map(label_of).collect::<Result<Vec<u32>>>()?;
     let classes = numbered(&labels);

@@ -79,7 +79,13 @@ impl Backing {
     }
 
     /// Decoded pixels into `out`, by way of `bytes`.
-    pub fn decode(&self, index: usize, max_pixels: u64, bytes: &mut Vec<u8>, out: &mut Native) -> Result<(), String> {
+    pub fn decode(
+        &self,
+        index: usize,
+        max_pixels: u64,
+        bytes: &mut Vec<u8>,
+        out: &mut Native,
+    ) -> Result<(), String> {
         self.read(index, bytes)?;
         match self {
             Self::Raw(raw) => raw.interleave(index, out),
@@ -123,7 +129,10 @@ fn open_path(path: &Path, options: &Options) -> Result<Listing> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let names = named::names().join(", ");
-            Error::data(path, format!("there is no such file or folder, and it is none of the named data sets ({names})"))
+            Error::data(
+                path,
+                format!("there is no such file or folder, and it is none of the named data sets ({names})"),
+            )
         }
         _ => Error::file(path, error),
     })?;
@@ -150,12 +159,15 @@ fn open_file(path: &Path, options: &Options) -> Result<Listing> {
         ([], _) => Err(Error::data(path, "is empty")),
         ([b'P', b'K', ..], _) | (_, "zip") => zip::open(path),
         (_, "bin") => cifar::open(path, &[path.to_owned()], options),
-        ([0, 0, _, _], _) | ([0x1f, 0x8b, ..], _) if !matches!(ending, "tgz") && !name.ends_with(".tar.gz") => {
+        ([0, 0, _, _], _) | ([0x1f, 0x8b, ..], _)
+            if !matches!(ending, "tgz") && !name.ends_with(".tar.gz") =>
+        {
             idx::open(path, idx::labels_beside(path).as_deref(), options)
         }
-        (_, "tar" | "gz" | "tgz" | "xz" | "bz2" | "7z" | "rar" | "zst") => {
-            Err(Error::data(path, "is an archive that is not read here; unpack it, or pack the images as a zip"))
-        }
+        (_, "tar" | "gz" | "tgz" | "xz" | "bz2" | "7z" | "rar" | "zst") => Err(Error::data(
+            path,
+            "is an archive that is not read here; unpack it, or pack the images as a zip",
+        )),
         _ if decode::is_image_name(&name) => {
             Err(Error::data(path, "is a single image; give the folder that holds the images"))
         }

@@ -49,7 +49,8 @@ pub(crate) fn open(path: &Path) -> Result<Listing> {
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
     let length = file.metadata().map_err(|error| Error::file(path, error))?.len();
     let file = SharedFile::new(file);
-    let damaged = |why: String| Error::data(path, format!("is not a whole zip archive ({why}); copy it again"));
+    let damaged =
+        |why: String| Error::data(path, format!("is not a whole zip archive ({why}); copy it again"));
     let mut entries = directory(&file, length).map_err(damaged)?;
     entries.retain(|entry| !entry.name.ends_with('/') && visible(&entry.name));
     let json = entries.iter().find(|entry| entry.name == "dataset.json").cloned();
@@ -111,7 +112,9 @@ fn end_record(file: &SharedFile, length: u64) -> Result<(u64, u64, u64), String>
     let mut tail = vec![0; tail_length as usize];
     file.read_exact_at(&mut tail, start).map_err(|error| io_sentence(&error))?;
     let at = tail.windows(4).rposition(|window| window == b"PK\x05\x06").ok_or("it has no end record")?;
-    let fields = |at: usize| Some((u64::from(u16_at(&tail, at + 10)?), u32_at(&tail, at + 12)?, u32_at(&tail, at + 16)?));
+    let fields = |at: usize| {
+        Some((u64::from(u16_at(&tail, at + 10)?), u32_at(&tail, at + 12)?, u32_at(&tail, at + 16)?))
+    };
     let (count, size, offset) = fields(at).ok_or("its end record is cut off")?;
     if count != 0xffff && size != u32::MAX && offset != u32::MAX {
         return Ok((count, size.into(), offset.into()));
@@ -187,7 +190,11 @@ fn read_entry(file: &SharedFile, entry: &Entry, bytes: &mut Vec<u8>) -> Result<(
             file.read_exact_at(&mut packed, start).map_err(unreadable)?;
             inflate(&packed, entry.unpacked as usize, bytes)?;
         }
-        method => return Err(format!("is packed by method {method}; pack the archive with deflate or without packing")),
+        method => {
+            return Err(format!(
+                "is packed by method {method}; pack the archive with deflate or without packing"
+            ));
+        }
     }
     let mut crc = Crc::new();
     crc.update(bytes);
