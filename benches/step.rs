@@ -35,7 +35,7 @@ fn dcgan(criterion: &mut Criterion) {
                 preview_images: 0,
                 ..TrainConfig::default()
             };
-            let identity = Identity::of(&gan, serde_json::Value::Null);
+            let identity = Identity::of(&gan, gan.config()).expect("an identity");
             let mut trainer = Trainer::new(train, policy, run, identity).expect("a trainer");
 
             group.throughput(Throughput::Elements(gan.images_per_step()));

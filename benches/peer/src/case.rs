@@ -70,7 +70,7 @@ impl Work {
             preview_images: 0,
             ..TrainConfig::default()
         };
-        let identity = Identity::of(&gan, serde_json::Value::Null);
+        let identity = Identity::of(&gan, gan.config())?;
         let trainer = Trainer::new(train, policy, run, identity)?;
         let name = format!("gan {precision}");
         Ok(Self::Training(Box::new(Training { name, gan, reals, trainer, _run_folder: run_folder })))

@@ -2,12 +2,14 @@
 //!
 //! Images are read by the small decoder that tch carries; the `gan-data` crate reads anything.
 
+use dcgan::gan_core::data::InMemory;
+use dcgan::gan_core::device::DevicePolicy;
+use dcgan::gan_core::random::Streams;
+use dcgan::gan_core::tch::vision::image::load_dir;
+use dcgan::gan_core::tensor::{grid, range};
+use dcgan::gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
+use dcgan::gan_core::variant::{Generate, GenerateOptions};
 use dcgan::{Config, Dcgan};
-use gan_core::data::InMemory;
-use gan_core::device::DevicePolicy;
-use gan_core::tensor::{grid, range};
-use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
-use gan_core::variant::{Generate, GenerateOptions};
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,13 +18,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     policy.apply();
 
     let config = Config { batch: 16, ..Config::preset("dcgan-64")? };
-    let images = tch::vision::image::load_dir(folder, config.size, config.size)?;
+    let images = load_dir(folder, config.size, config.size)?;
     let mut data = InMemory::new(images, None, config.batch, 1, policy.device)?;
     let mut gan = Dcgan::new(config, &policy, 1)?;
 
+    let run = RunDir::create(Path::new("runs/example"), "")?;
     let train = TrainConfig { images: 20_000, ..TrainConfig::default() };
-    let run = RunDir::create(Path::new("runs/example"), "variant = \"dcgan\"\n")?;
-    let mut trainer = Trainer::new(train, policy, run, Identity::of(&gan, serde_json::Value::Null))?;
+    let mut trainer = Trainer::new(train, policy, run, Identity::of(&gan, gan.config())?)?;
     loop {
         let tick = trainer.advance(&mut gan, &mut data)?;
         if let Some(report) = tick.report {
@@ -34,10 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     trainer.finish()?;
 
-    let z = gan_core::random::Streams::new(1, 0, 0, policy.device).normal("latent", &[64, 100])?;
+    let z = Streams::new(1, 0, 0, policy.device).normal("latent", &[64, gan.config().latent])?;
     let samples = gan.generate(&z, None, &GenerateOptions::default())?;
-    Ok(grid::save_png(
-        &grid::grid(&range::to_bytes(&samples)?, 8, 2)?,
-        Path::new("runs/example/samples.png"),
-    )?)
+    let sheet = grid::grid(&range::to_bytes(&samples)?, 8, 2)?;
+    Ok(grid::save_png(&sheet, Path::new("runs/example/samples.png"))?)
 }

@@ -14,6 +14,9 @@ mod discriminator;
 mod generator;
 pub mod variant;
 
+/// What surrounds the step; re-exported so that a program needs no other dependency.
+pub use gan_core;
+
 pub use config::Config;
 pub use discriminator::Discriminator;
 pub use generator::Generator;

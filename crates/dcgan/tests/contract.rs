@@ -155,8 +155,12 @@ fn training_steps_are_the_reference() {
                 golden.check(&format!("step{k}/gradnorm/{net}"), &Tensor::from_slice(&norms));
             }
         }
-        for (player, net) in gan.players().into_iter().zip(["G", "D"]) {
-            golden.check_state(net, &player.parameters().named());
+        // Adam's first update is the gradient's sign: where a gradient is almost 0, other kernels' rounding moves a
+        // weight by the whole step. Losses and gradients must agree in both layouts, single weights in the recorded one.
+        if !channels_last {
+            for (player, net) in gan.players().into_iter().zip(["G", "D"]) {
+                golden.check_state(net, &player.parameters().named());
+            }
         }
     }
 }

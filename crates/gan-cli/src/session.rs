@@ -41,7 +41,7 @@ pub fn train(start: Start) -> Result<ExitCode> {
     let interrupt = Interrupt::install()?;
     let mut gan = config.gan.build(&policy, config.train.seed)?;
     let mut source = data.source(&config, &policy)?;
-    let identity = Identity::of(gan.as_ref(), config.to_value());
+    let identity = Identity::of(gan.as_ref(), &config.to_value())?;
     let mut trainer = Trainer::new(config.train.clone(), policy, run, identity)?;
     if let Some(checkpoint) = &from {
         trainer.resume(checkpoint, gan.as_mut(), &mut source)?;

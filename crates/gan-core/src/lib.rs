@@ -15,7 +15,7 @@
 //!
 //! A complete training loop, with a variant `gan` and a source of batches `data`:
 //!
-//! ```no_run
+//! ```no_run,standalone_crate
 //! use gan_core::data::{ImageBatch, Source};
 //! use gan_core::device::DevicePolicy;
 //! use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
@@ -27,7 +27,7 @@
 //!     policy: DevicePolicy,
 //! ) -> gan_core::error::Result<()> {
 //!     let run = RunDir::create("runs/mine".as_ref(), "")?;
-//!     let mut trainer = Trainer::new(TrainConfig::default(), policy, run, Identity::of(gan, serde_json::Value::Null))?;
+//!     let mut trainer = Trainer::new(TrainConfig::default(), policy, run, Identity::of(gan, &())?)?;
 //!     loop {
 //!         let tick = trainer.advance(gan, data)?;
 //!         if let Some(report) = tick.report {
@@ -39,6 +39,8 @@
 //!     }
 //! }
 //! ```
+
+pub use tch;
 
 pub mod clock;
 pub mod comm;

@@ -6,7 +6,7 @@
 //! - [`inspect`], [`contact_sheet`]: what is in a data set, in numbers and in a picture
 //! - [`list`], [`fetch`]: data sets that have names
 //!
-//! ```
+//! ```no_run,standalone_crate
 //! use gan_data::{Batches, DataSet, Options, Sampling};
 //! use std::sync::Arc;
 //!

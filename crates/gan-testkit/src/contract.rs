@@ -113,7 +113,7 @@ fn resuming_is_exact<V: Variant<Batch = B>, B>(subject: &Subject<V, B>) {
     let mut variant = (subject.variant)(77);
     let mut source = (subject.source)();
     let run = RunDir::open(&parts).expect("run folder");
-    let identity = Identity::of(&variant, serde_json::Value::Null);
+    let identity = Identity::of(&variant, &()).expect("an identity");
     let mut trainer = Trainer::new(config(1, 4 * images), policy(), run, identity).expect("trainer");
     let checkpoint = RunDir::latest(&parts).expect("sound").expect("one");
     trainer.resume(&checkpoint, &mut variant, source.as_mut()).expect("resume");
@@ -160,7 +160,7 @@ fn advance<V: Variant<Batch = B>, B>(variant: &mut V, subject: &Subject<V, B>, s
 }
 
 fn trainer<V: Variant<Batch = B>, B>(run: &Path, variant: &V, seed: u64, images: u64) -> Trainer {
-    let identity = Identity::of(variant, serde_json::Value::Null);
+    let identity = Identity::of(variant, &()).expect("an identity");
     let run = RunDir::create(run, "").expect("run folder");
     Trainer::new(config(seed, images), policy(), run, identity).expect("trainer")
 }

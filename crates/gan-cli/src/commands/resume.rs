@@ -6,7 +6,7 @@ use crate::failure::usage;
 use crate::located::{self, Located};
 use crate::say::{note, thousands};
 use crate::session::{self, Start};
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use gan_core::error::Error;
 use gan_core::trainer::RunDir;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,22 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => located::config_in(&folder)?,
     };
     let done = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.meta.clock.images);
-    config.train.images = length(&args, &config, done, &folder)?;
+    match args.images {
+        // Not a failure: whoever resumes until it succeeds must come to an end.
+        None if done >= config.train.images => {
+            let (folder, shown, more) = (folder.display(), thousands(done), done * 2);
+            note(format_args!(
+                "{folder}: the run is finished, all its {shown} images were shown; train on with --images {more}"
+            ));
+            return Ok(ExitCode::SUCCESS);
+        }
+        None => {}
+        Some(images) if done >= images => {
+            let (folder, shown) = (folder.display(), thousands(done));
+            return Err(usage(format!("--images {images}: {folder} has shown {shown} already; name more")));
+        }
+        Some(images) => config.train.images = images,
+    }
     if let Some(device) = args.device {
         config.device.device = device;
     }
@@ -71,27 +86,6 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => note(format_args!("{}: no checkpoint yet; starting anew", folder.display())),
     }
     session::train(Start { policy, config, data, run, from: checkpoint })
-}
-
-/// The run's length in images, which only ever grows.
-fn length(args: &Args, config: &RunConfig, done: u64, folder: &Path) -> Result<u64> {
-    let images = args.images.unwrap_or(config.train.images);
-    if done < images {
-        return Ok(images);
-    }
-    match args.images {
-        Some(images) => Err(usage(format!(
-            "--images {images}: {} has shown {} already; name more",
-            folder.display(),
-            thousands(done)
-        ))),
-        None => Err(anyhow!(
-            "{}: the run is finished, all its {} images were shown; train on with --images {}",
-            folder.display(),
-            thousands(done),
-            done * 2
-        )),
-    }
 }
 
 /// Keeps `config.toml` true where the run's length or device has changed.

@@ -27,9 +27,14 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity of a variant with a configuration.
-    pub fn of<B>(variant: &dyn Variant<Batch = B>, config: serde_json::Value) -> Self {
-        Self { variant: variant.name().to_owned(), config }
+    /// The identity of a variant with a configuration, which is what checkpoints are asked for later; `&()` for none.
+    ///
+    /// # Errors
+    /// A configuration that JSON cannot hold.
+    pub fn of<B>(variant: &dyn Variant<Batch = B>, config: &impl Serialize) -> Result<Self> {
+        let config = serde_json::to_value(config)
+            .map_err(|error| Error::config("configuration", format!("cannot be saved ({error})")))?;
+        Ok(Self { variant: variant.name().to_owned(), config })
     }
 }
 
