@@ -224,7 +224,7 @@ fn raw_sets_pad_a_little_and_resize_a_lot() {
     assert_eq!(padded.fit(), Fit::Pad);
     let image = padded.load(1).expect("load");
     assert_eq!(
-        [image[0], image[1 * 32 + 16], image[2 * 32 + 2], image[29 * 32 + 29], image[30 * 32 + 30]],
+        [image[0], image[32 + 16], image[2 * 32 + 2], image[29 * 32 + 29], image[30 * 32 + 30]],
         [0, 0, 200, 200, 0]
     );
     let edge = open(&path, &Options { fit: Fit::PadEdge, ..options(32) }).expect("open");

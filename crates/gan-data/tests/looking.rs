@@ -108,14 +108,3 @@ fn names_that_cannot_be_fetched() {
     #[cfg(feature = "builtin")]
     assert!(fetch("fashion-mnist-test", None, None).expect("built in").was_there);
 }
-
-#[test]
-#[ignore = "needs apt-get and the network"]
-fn fashion_mnist_comes_from_the_package_mirror() {
-    let cache = tempdir().expect("folder");
-    let fetched = fetch("fashion-mnist", None, Some(cache.path())).expect("fetch");
-    assert_eq!((fetched.was_there, fetched.bytes), (false, 30_878_551));
-    let options = Options { cache: Some(cache.path().to_owned()), ..Options::default() };
-    let data = DataSet::open("fashion-mnist-all", &options).expect("open");
-    assert_eq!((data.len(), data.label(0), data.label(60_000)), (70_000, Some(9), Some(9)));
-}

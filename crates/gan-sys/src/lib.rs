@@ -6,7 +6,7 @@
 //! - [`list`]: fused Adam, foreach arithmetic, norms and the non-finite check over tensor lists
 //! - [`random`]: generator states and draws keyed by a seed of their own
 //! - [`runtime`]: autocast with a dtype, CUDA loaded at run time, the allocator
-//! - [`format`]: channels-last strides; [`activation`]: leaky ReLU with a slope
+//! - [`mod@format`]: channels-last strides; [`activation`]: leaky ReLU with a slope
 
 pub mod activation;
 mod ffi;
