@@ -2,6 +2,7 @@
 
 use std::fmt::Arguments;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// A line on stdout: what a command was asked for.
 pub fn line(text: Arguments) {
@@ -11,6 +12,17 @@ pub fn line(text: Arguments) {
 /// A line on stderr: what happens meanwhile.
 pub fn note(text: Arguments) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// How this program was started, to print commands that work where they are pasted: `gan` if the shell found it,
+/// else its path from here.
+pub fn program() -> String {
+    let started = PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    if started.components().count() <= 1 {
+        return "gan".to_owned();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    started.strip_prefix(here).unwrap_or(&started).display().to_string()
 }
 
 /// `1234567` as `1,234,567`.

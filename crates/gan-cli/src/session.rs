@@ -6,7 +6,7 @@ use crate::failure::INTERRUPTED;
 use crate::interrupt::Interrupt;
 use crate::pictures;
 use crate::progress::Progress;
-use crate::say::{duration, line, thousands};
+use crate::say::{duration, line, program, thousands};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::{Checkpoint, Identity, Report, RunDir, Trainer};
@@ -97,8 +97,9 @@ pub fn train(start: Start) -> Result<ExitCode> {
         }
         Ok(false) => {
             line(format_args!(
-                "interrupted and saved after {} images; go on with: gan resume {}",
+                "interrupted and saved after {} images; go on with: {} resume {}",
                 thousands(clock.images),
+                program(),
                 folder.display()
             ));
             Ok(ExitCode::from(INTERRUPTED))
@@ -188,14 +189,14 @@ fn set_newer_aside(from: &Checkpoint, folder: &Path) -> Result<()> {
 }
 
 fn epilogue(folder: &Path, images: u64, seconds: f64) {
-    let run = folder.display();
+    let (run, gan) = (folder.display(), program());
     line(format_args!(
         "\nfinished: {} images; this session took {}\nthe run lies in {run}: look at samples/ and curves.png\n",
         thousands(images),
         duration(seconds)
     ));
-    line(format_args!("new pictures:         gan sample {run}"));
-    line(format_args!("from one to another:  gan interpolate {run}"));
-    line(format_args!("train on:             gan resume {run} --images {}", images * 2));
+    line(format_args!("new pictures:         {gan} sample {run}"));
+    line(format_args!("from one to another:  {gan} interpolate {run}"));
+    line(format_args!("train on:             {gan} resume {run} --images {}", images * 2));
     line(format_args!("curves in a browser:  tensorboard --logdir {run}"));
 }

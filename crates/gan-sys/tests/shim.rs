@@ -149,6 +149,10 @@ fn channels_last_changes_strides_only() {
     let grads = Tensor::run_backward(&[(&last * 2.0).sum(Kind::Float)], &[&image], false, false);
     assert_eq!(grads[0].sum(Kind::Float).double_value(&[]), 240.0);
     assert!(format::channels_last(&Tensor::from(1.0)).is_err());
+    // One channel: the same memory either way, but a kernel that reads NCHW's strides answers in NCHW.
+    let grey = format::channels_last(&randn(&[2, 1, 4, 5], 1)).expect("format");
+    assert!(format::is_channels_last(&grey));
+    assert_eq!(grey.stride(), [20, 1, 5, 1]);
 }
 
 #[test]
