@@ -29,10 +29,25 @@ const FILES: [(&str, &str); 9] = [
 pub fn run(options: &Options) -> Result<ExitCode> {
     let folder = write(&workspace::root().join("crates"), &options.name)?;
     let name = &options.name;
+    // Names differ in length and order: the templates cannot be laid out for all of them.
+    let _ = workspace::cargo().args(["fmt", "-p", name]).status();
     println!("{folder} is a working variant. Try it:\n");
     println!("  cargo test -p {name}\n  cargo run --release -p {name} --example train\n");
     println!("Then name it in the lists that `cargo xtask tidy` tells you.");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a variant, tests it and removes it: nothing else compiles the templates.
+pub fn trial() -> Result<ExitCode> {
+    let name = "new-variant-trial";
+    let (crates, lock) = (workspace::root().join("crates"), workspace::root().join("Cargo.lock"));
+    let locked = fs::read(&lock).context("Cargo.lock cannot be read")?;
+    let _ = fs::remove_dir_all(crates.join(name));
+    write(&crates, name)?;
+    let result = workspace::foreground(workspace::cargo().args(["test", "-p", name]));
+    fs::remove_dir_all(crates.join(name)).context("the trial variant cannot be removed")?;
+    fs::write(&lock, locked).context("Cargo.lock cannot be written")?;
+    result
 }
 
 fn write(crates: &Path, name: &str) -> Result<String> {

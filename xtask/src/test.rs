@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test of the workspace.
 
-use crate::{setup, workspace};
+use crate::{new_variant, setup, workspace};
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -16,5 +16,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     setup::ensure_ready()?;
     let mut command = workspace::cargo();
     command.args(["test", "--workspace"]).args(&options.arguments);
+    if options.arguments.is_empty() {
+        workspace::succeed(&mut command, "cargo test")?;
+        return new_variant::trial();
+    }
     workspace::foreground(&mut command)
 }
