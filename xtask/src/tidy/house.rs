@@ -42,6 +42,10 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             findings.push(format!("{example}: has {lines} lines, {LONGEST_EXAMPLE} at most"));
         }
     }
+    let (readme, example) = (tree.text("README.md"), tree.text("crates/dcgan/examples/train.rs"));
+    if !example.is_empty() && !readme.contains(example.trim_end()) {
+        findings.push("README.md: its snippet is not crates/dcgan/examples/train.rs as it stands".to_owned());
+    }
     for file in ["LICENSE-MIT", "LICENSE-APACHE", ".ci/run", "README.md"] {
         if !tree.has(file) {
             findings.push(format!("{file}: is missing"));
