@@ -22,5 +22,7 @@ pub const COMPARISONS: [Comparison; 4] = [
 
 /// Process start to first finished step: ours / theirs at most.
 pub const STARTUP_GOAL: f64 = 0.25;
+/// Share of a run's wall time outside its steps, with reports, pictures and checkpoints.
+pub const OVERHEAD_GOAL: f64 = 0.03;
 /// High-water mark of memory in training: ours / theirs at most.
 pub const MEMORY_GOAL: f64 = 0.8;

@@ -1,10 +1,10 @@
 //! Both sides taking turns: warmed up, a few iterations each, many rounds.
 
-use super::cases::{COMPARISONS, Comparison, MEMORY_GOAL, STARTUP_GOAL};
+use super::cases::{COMPARISONS, Comparison, MEMORY_GOAL, OVERHEAD_GOAL, STARTUP_GOAL};
 use super::stats::{median, paired_ratio, spread};
 use super::{Options, criterion::seconds, venv};
 use crate::workspace;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -32,6 +32,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     if wanted("startup") {
         rows.push(startup(&side, if options.quick { 2 } else { 5 })?);
+    }
+    if wanted("overhead") {
+        rows.push(overhead()?);
     }
     let machine = json!({"cores": std::thread::available_parallelism().map_or(1, std::num::NonZero::get), "processor": processor()});
     write_json(options, &json!({"machine": machine, "threads": 2, "comparisons": rows}))?;
@@ -133,6 +136,27 @@ fn startup(sides: &Sides, rounds: usize) -> Result<Value> {
     print_row("process start to first step against eager", (&ours, &theirs), ratio, &at_most(STARTUP_GOAL));
     Ok(json!({"case": "startup", "mode": "eager", "share": ratio, "goal_at_most": STARTUP_GOAL,
         "ours": {"median_s": median(&ours)}, "theirs": {"median_s": median(&theirs)}}))
+}
+
+/// The share of wall time outside steps in a real run, with reports, pictures and checkpoints more often than by default.
+fn overhead() -> Result<Value> {
+    let folder = tempfile::tempdir()?;
+    let run = folder.path().join("run");
+    let mut gan = workspace::with_libraries(workspace::root().join("target/release/gan"));
+    gan.args(["train", "dcgan", "--images", "20k", "--precision", "f32", "--threads", THREADS, "--device", "cpu"]);
+    gan.args(["--set", "preview_images=5000", "--set", "checkpoint_images=10000", "--out"]).arg(&run);
+    let output = gan.output().context("gan could not be started")?;
+    ensure!(output.status.success(), "gan train failed: {}", String::from_utf8_lossy(&output.stderr));
+    let (mut before, mut outside) = (0.0, 0.0);
+    for line in std::fs::read_to_string(run.join("log.jsonl"))?.lines() {
+        let report: Value = serde_json::from_str(line)?;
+        let seconds = report["seconds"].as_f64().context("a report without seconds")?;
+        outside += (seconds - before) * (1.0 - report["share_in_steps"].as_f64().context("a report without share")?);
+        before = seconds;
+    }
+    let share = outside / before;
+    println!("{:74} {share:>15.4} {:>7}", "share of wall time outside the step", at_most(OVERHEAD_GOAL));
+    Ok(json!({"case": "overhead", "share": share, "goal_at_most": OVERHEAD_GOAL, "seconds": before}))
 }
 
 fn print_row(name: &str, (ours, theirs): (&[f64], &[f64]), ratio: f64, goal: &str) {
