@@ -143,7 +143,18 @@ fn overhead() -> Result<Value> {
     let folder = tempfile::tempdir()?;
     let run = folder.path().join("run");
     let mut gan = workspace::with_libraries(workspace::root().join("target/release/gan"));
-    gan.args(["train", "dcgan", "--images", "20k", "--precision", "f32", "--threads", THREADS, "--device", "cpu"]);
+    gan.args([
+        "train",
+        "dcgan",
+        "--images",
+        "20k",
+        "--precision",
+        "f32",
+        "--threads",
+        THREADS,
+        "--device",
+        "cpu",
+    ]);
     gan.args(["--set", "preview_images=5000", "--set", "checkpoint_images=10000", "--out"]).arg(&run);
     let output = gan.output().context("gan could not be started")?;
     ensure!(output.status.success(), "gan train failed: {}", String::from_utf8_lossy(&output.stderr));
@@ -151,7 +162,8 @@ fn overhead() -> Result<Value> {
     for line in std::fs::read_to_string(run.join("log.jsonl"))?.lines() {
         let report: Value = serde_json::from_str(line)?;
         let seconds = report["seconds"].as_f64().context("a report without seconds")?;
-        outside += (seconds - before) * (1.0 - report["share_in_steps"].as_f64().context("a report without share")?);
+        outside += (seconds - before)
+            * (1.0 - report["share_in_steps"].as_f64().context("a report without share")?);
         before = seconds;
     }
     let share = outside / before;
