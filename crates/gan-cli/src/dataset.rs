@@ -25,6 +25,7 @@ pub fn open(config: &DataConfig, size: i64, channels: Option<i64>) -> Result<Ope
         mirror: config.mirror,
         strict: config.strict,
         memory: config.cache_mb.saturating_mul(1_000_000),
+        max_pixels: config.max_pixels,
         ..Options::default()
     };
     let set = DataSet::open(&config.source, &options).map_err(Error::from)?;
@@ -79,6 +80,11 @@ impl Opened {
     /// Channels of every image.
     pub fn channels(&self) -> i64 {
         self.0.channels().into()
+    }
+
+    /// How many images, broken ones included.
+    pub fn count(&self) -> u64 {
+        self.0.len() as u64
     }
 
     /// The run's batches.

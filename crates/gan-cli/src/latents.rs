@@ -1,5 +1,6 @@
 //! Seeds to latents, and the way between two latents.
 
+use crate::failure::usage;
 use anyhow::Result;
 use gan_core::random::Streams;
 use gan_core::variant::Generate;
@@ -17,6 +18,31 @@ pub fn of_seeds(gan: &(impl Generate + ?Sized), seeds: &[u64]) -> Result<Tensor>
         .map(|&seed| Streams::new(seed, 0, 0, Device::Cpu).normal("sample", &shape))
         .collect::<gan_core::error::Result<_>>()?;
     Ok(Tensor::f_stack(&latents, 0)?)
+}
+
+/// Refuses a `--truncation` that is none.
+///
+/// # Errors
+/// A number outside 0 to 10.
+pub fn check_truncation(truncation: f64) -> Result<()> {
+    if (0.0..=10.0).contains(&truncation) {
+        return Ok(());
+    }
+    Err(usage(format!("--truncation {truncation}: expected a number from 0 to 10; 1 is none")))
+}
+
+/// Refuses a `--class` that the variant does not have.
+///
+/// # Errors
+/// A variant without classes; a number outside its classes.
+pub fn check_class(class: Option<i64>, classes: i64) -> Result<()> {
+    match (classes, class) {
+        (0, Some(_)) => Err(usage("--class: this variant knows no classes")),
+        (_, Some(class)) if !(0..classes).contains(&class) => {
+            Err(usage(format!("--class {class}: there are {classes}, numbered from 0")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Spherical interpolation (Shoemake 1985; for GANs White 2016): `steps` latents from `a` to `b`, both

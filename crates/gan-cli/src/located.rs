@@ -42,8 +42,9 @@ impl Located {
             let run = real.parent().filter(|folder| folder.ends_with("checkpoints")).and_then(Path::parent);
             let run = run.filter(|run| run.join("config.toml").is_file()).map(|real_run| {
                 // As the user wrote it, where that can be said.
-                let written = path.parent().and_then(Path::parent).filter(|run| !run.as_os_str().is_empty());
-                written.unwrap_or(real_run).to_owned()
+                let written = path.parent().and_then(Path::parent);
+                let is_it = |run: &&Path| run.canonicalize().is_ok_and(|run| run == real_run);
+                written.filter(is_it).unwrap_or(real_run).to_owned()
             });
             return Ok(Self::Checkpoint { path: path.to_owned(), run });
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Arguments;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A line on stdout: what a command was asked for.
 pub fn line(text: Arguments) {
@@ -22,7 +22,22 @@ pub fn program() -> String {
         return "gan".to_owned();
     }
     let here = std::env::current_dir().unwrap_or_default();
-    started.strip_prefix(here).unwrap_or(&started).display().to_string()
+    match started.strip_prefix(here) {
+        Ok(name) if name.components().count() == 1 => format!("./{}", quoted(name)),
+        Ok(below) => quoted(below),
+        Err(_) => quoted(&started),
+    }
+}
+
+/// A path as a shell reads it back.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// `1234567` as `1,234,567`.
@@ -61,6 +76,12 @@ pub fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_survive_a_shell() {
+        assert_eq!(quoted(Path::new("runs/a-001")), "runs/a-001");
+        assert_eq!(quoted(Path::new("my run's")), r"'my run'\''s'");
+    }
 
     #[test]
     fn numbers_are_readable() {

@@ -6,7 +6,7 @@ use crate::failure::INTERRUPTED;
 use crate::interrupt::Interrupt;
 use crate::pictures;
 use crate::progress::Progress;
-use crate::say::{duration, line, program, thousands};
+use crate::say::{duration, line, program, quoted, thousands};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::{Checkpoint, Identity, Report, RunDir, Trainer};
@@ -100,7 +100,7 @@ pub fn train(start: Start) -> Result<ExitCode> {
                 "interrupted and saved after {} images; go on with: {} resume {}",
                 thousands(clock.images),
                 program(),
-                folder.display()
+                quoted(&folder)
             ));
             Ok(ExitCode::from(INTERRUPTED))
         }
@@ -175,8 +175,8 @@ fn log_line(report: &Report) -> LogLine {
 /// A run that goes on from an older checkpoint leaves the newer ones behind; they must neither be taken
 /// for its newest later on nor be lost.
 fn set_newer_aside(from: &Checkpoint, folder: &Path) -> Result<()> {
-    let name = |path: &Path| path.file_name().map(std::ffi::OsStr::to_owned);
-    let newer = RunDir::checkpoints_of(folder).into_iter().filter(|path| name(path) > name(&from.path));
+    let from = Some(from.meta.clock.images);
+    let newer = RunDir::checkpoints_of(folder).into_iter().filter(|path| RunDir::images_of(path) > from);
     for path in newer {
         let plain = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let free =
@@ -189,7 +189,7 @@ fn set_newer_aside(from: &Checkpoint, folder: &Path) -> Result<()> {
 }
 
 fn epilogue(folder: &Path, images: u64, seconds: f64) {
-    let (run, gan) = (folder.display(), program());
+    let (run, gan) = (quoted(folder), program());
     line(format_args!(
         "\nfinished: {} images; this session took {}\nthe run lies in {run}: look at samples/ and curves.png\n",
         thousands(images),

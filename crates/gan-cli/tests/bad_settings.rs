@@ -99,6 +99,12 @@ fn places_that_cannot_be_written() {
     place.train(&["--out", "/proc/run"]).refused(1, &["/proc/run"]);
     let run = place.finished_run();
     let run = run.to_str().expect("UTF-8");
+    for command in ["sample", "interpolate"] {
+        place.gan(&[command, run, "--truncation", "nan"]).refused(2, &["--truncation", "0 to 10"]);
+        place.gan(&[command, run, "--class", "1"]).refused(2, &["knows no classes"]);
+        place.gan(&[command, run, "--threads", "3000000000"]).refused(2, &["threads", "1024"]);
+    }
+    place.gan(&["sample", run, "--out", "sheet.gif"]).refused(2, &["gif", "png"]);
     place
         .gan(&["sample", run, "--count", "2", "--threads", "1", "--out", "file/x.png"])
         .refused(1, &["file"]);
@@ -111,7 +117,8 @@ fn places_that_cannot_be_written() {
 #[cfg(unix)]
 fn a_reader_that_goes_away_is_no_failure() {
     let place = Place::new();
-    let script = format!("'{GAN}' completions bash | head -n 1; exit ${{PIPESTATUS[0]}}");
+    // The reader is gone before the first of many lines.
+    let script = format!("(sleep 0.3; '{GAN}' train dcgan --dry-run) | true; exit ${{PIPESTATUS[0]}}");
     let output =
         std::process::Command::new("bash").args(["-c", &script]).current_dir(place.path("")).output();
     let done = support::Done::of(output.expect("bash"));

@@ -88,6 +88,42 @@ fn folders_are_numbered() {
 }
 
 #[test]
+fn an_older_branch_is_gone_on_with() {
+    let place = Place::new();
+    let every = ["--set", "checkpoint_images=16", "--set", "keep_checkpoints=9"];
+    place.train(&[&["--out", "run", "--images", "48"], &every[..]].concat()).succeeded();
+    place.gan(&["resume", "run/checkpoints/000000016", "--images", "64"]).succeeded();
+    let names = || checkpoints(&place.path("run"));
+    let aside = ["aside-000000032-0", "aside-000000048-0"];
+    assert_eq!(names(), [&["000000016", "000000032", "000000048", "000000064"], &aside[..]].concat());
+    place.gan(&["resume", "run/checkpoints/aside-000000032-0", "--images", "40"]).succeeded();
+    let again = ["aside-000000048-1", "aside-000000064-0"];
+    assert_eq!(names(), [&["000000016", "000000032", "000000040"], &aside[..], &again[..]].concat());
+}
+
+#[test]
+fn a_new_length_outlives_a_kill() {
+    let place = Place::new();
+    place.train(&["--out", "run", "--images", "32"]).succeeded();
+    // What a resume with `--images 64` leaves when it is killed before its first checkpoint.
+    let file = place.path("run/config.toml");
+    let text = std::fs::read_to_string(&file).expect("config.toml");
+    std::fs::write(&file, text.replace("\nimages = 32\nseed", "\nimages = 64\nseed")).expect("config.toml");
+    place.gan(&["resume", "run"]).succeeded();
+    assert!(checkpoints(&place.path("run")).contains(&"000000064".to_owned()));
+}
+
+#[test]
+fn a_data_set_that_changed_is_mentioned() {
+    let place = Place::new();
+    let photos = place.photos("photos", 12);
+    place.train(&["--out", "run", "--images", "16", "--data", "photos"]).succeeded();
+    std::fs::remove_file(photos.join("003.png")).expect("file");
+    let done = place.gan(&["resume", "run", "--images", "32"]).succeeded();
+    assert!(done.err.contains("holds 11 images, 12 when the run began"), "{}", done.err);
+}
+
+#[test]
 fn longer_is_exactly_like_long_from_the_start() {
     let place = Place::new();
     place.train(&["--out", "whole"]).succeeded();

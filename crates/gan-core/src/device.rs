@@ -48,6 +48,9 @@ impl DevicePolicy {
                 ));
             }
         };
+        if threads > MOST_THREADS {
+            return Err(Error::config("device.threads", format!("{threads} is more than {MOST_THREADS}")));
+        }
         let threads = if threads == 0 { available_cores() } else { threads };
         Ok(Self { device, precision, threads, channels_last: true })
     }
@@ -63,6 +66,9 @@ impl DevicePolicy {
         Self { device: Device::Cpu, precision: Precision::F32, threads: 1, channels_last: false }
     }
 }
+
+/// More than any machine has cores; LibTorch takes any number and then hangs or aborts.
+const MOST_THREADS: usize = 1024;
 
 /// Whether the device multiplies bfloat16 natively.
 pub fn has_native_bf16(device: Device) -> bool {
@@ -138,6 +144,7 @@ mod tests {
         let policy = DevicePolicy::resolve("cpu", "f32", 1).expect("cpu is always there");
         assert_eq!((policy.device, policy.precision, policy.threads), (Device::Cpu, Precision::F32, 1));
         assert!(DevicePolicy::resolve("cpu", "auto", 0).expect("auto").threads >= 1);
+        assert!(DevicePolicy::resolve("cpu", "f32", 3_000_000_000).is_err());
         for (device, precision) in [("gpu", "f32"), ("cuda:x", "f32"), ("cpu", "f16"), ("cuda:99", "f32")] {
             let error = DevicePolicy::resolve(device, precision, 1).expect_err("refused").to_string();
             assert_eq!(error.lines().count(), 1, "{error}");

@@ -10,7 +10,10 @@ use crate::error::{Error, Result};
 /// disk leaves the old one standing. Creates the folder if it is missing.
 ///
 /// Not synced to the disk: a sample lost in a power cut is drawn again, a checkpoint is not this crate's.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// The folder or the file cannot be written; an old file is as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let Some(name) = path.file_name() else {
         let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path names no file");

@@ -36,6 +36,7 @@ mod protobuf;
 mod report;
 mod save;
 
+pub use atomic::write as write_file;
 pub use curves::{draw_curves, save_curves};
 pub use error::{Error, Result};
 pub use events::EventFile;

@@ -1,6 +1,7 @@
 //! `gan data`: which data sets there are, how to get them, what is in them.
 
 use crate::config::amount;
+use crate::failure::usage;
 use crate::say::{bytes, line};
 use anyhow::Result;
 use clap::Subcommand;
@@ -110,7 +111,12 @@ pub fn run(args: Args) -> Result<()> {
 
 /// All images in one size: the one asked for, the data's own, or 64 where they differ.
 fn open_for_sheet(data: &str, size: Option<u64>, options: Options) -> Result<DataSet> {
-    let size = size.and_then(|size| u32::try_from(size).ok());
+    let size = size
+        .map(|size| {
+            u32::try_from(size)
+                .map_err(|_| usage(format!("--size {size}: more pixels than a picture can have")))
+        })
+        .transpose()?;
     let options = Options { size, ..options };
     match DataSet::open(data, &options) {
         Err(gan_data::Error::Config { field, .. }) if size.is_none() && field == "size" => {

@@ -49,9 +49,9 @@ pub struct Args {
     /// Below 1: less variety, more typical pictures
     #[arg(long, default_value_t = 1.0, value_name = "X")]
     truncation: f64,
-    /// The class of all pictures, for variants that know classes
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    class: i64,
+    /// The class of all pictures, for variants that know classes [default: 0]
+    #[arg(long, value_name = "N")]
+    class: Option<i64>,
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
     raw_weights: bool,
@@ -78,12 +78,16 @@ enum Animation {
     Apng,
 }
 
+/// Pictures that are generated together.
+const AT_A_TIME: i64 = 64;
+
 /// Generates and writes.
 ///
 /// # Errors
 /// A checkpoint or a place that cannot be used.
 pub fn run(args: Args) -> Result<()> {
     let seeds = seeds(&args)?;
+    latents::check_truncation(args.truncation)?;
     if !(args.fps.is_finite() && (0.01..=100.0).contains(&args.fps)) {
         return Err(usage(format!("--fps {}: expected a number from 0.01 to 100", args.fps)));
     }
@@ -92,21 +96,24 @@ pub fn run(args: Args) -> Result<()> {
     let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
     policy.apply();
     let gan = located::load(&checkpoint, &policy)?;
-    if gan.classes() > 0 && !(0..gan.classes()).contains(&args.class) {
-        return Err(usage(format!("--class {}: there are {}, numbered from 0", args.class, gan.classes())));
-    }
+    latents::check_class(args.class, gan.classes())?;
 
     let ends = latents::of_seeds(gan.as_ref(), &seeds)?;
     let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
     let mut rows: Vec<Vec<Picture>> = Vec::new();
     for index in 0..seeds.len() as i64 - 1 {
         let way = latents::spherical(&ends.f_get(index)?, &ends.f_get(index + 1)?, args.steps as usize)?;
-        let labels = match gan.classes() {
-            0 => None,
-            _ => Some(Tensor::f_full([i64::from(args.steps)], args.class, (Kind::Int64, policy.device))?),
-        };
-        let images = gan.generate(&way.f_to_device(policy.device)?, labels.as_ref(), &options)?;
-        rows.push(pictures::of_images(&images)?);
+        let mut row = Vec::new();
+        for first in (0..i64::from(args.steps)).step_by(AT_A_TIME as usize) {
+            let count = AT_A_TIME.min(i64::from(args.steps) - first);
+            let z = way.f_narrow(0, first, count)?.f_to_device(policy.device)?;
+            let labels = match gan.classes() {
+                0 => None,
+                _ => Some(Tensor::f_full([count], args.class.unwrap_or(0), (Kind::Int64, policy.device))?),
+            };
+            row.extend(pictures::of_images(&gan.generate(&z, labels.as_ref(), &options)?)?);
+        }
+        rows.push(row);
     }
 
     let (strip, animation) = targets(&args, &located, &seeds)?;

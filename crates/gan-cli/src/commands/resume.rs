@@ -52,6 +52,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(checkpoint) => located::config_of(checkpoint)?,
         None => located::config_in(&folder)?,
     };
+    // What an earlier resume changed and no checkpoint has carried yet.
+    if let Ok(recorded) = located::config_in(&folder) {
+        config.train.images = recorded.train.images;
+        config.device = recorded.device;
+    }
     let done = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.meta.clock.images);
     match args.images {
         // Not a failure: whoever resumes until it succeeds must come to an end.
@@ -80,6 +85,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
     config.device = crate::config::DeviceConfig::of(&policy);
     let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
     dataset::check(&data, &config)?;
+    let (before, now) = (config.data.images, data.count());
+    if before != now && before > 0 {
+        note(format_args!(
+            "warning: the data set holds {} images, {} when the run began: it goes on, but not as it would have",
+            thousands(now),
+            thousands(before)
+        ));
+    }
     record(&config, &folder)?;
     match &checkpoint {
         Some(checkpoint) => note(format_args!("going on from {}", checkpoint.path.display())),

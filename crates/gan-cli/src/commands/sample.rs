@@ -133,12 +133,15 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
+/// Endings of which nobody means a folder.
+const OTHER_PICTURES: [&str; 8] = ["gif", "apng", "bmp", "tif", "tiff", "avif", "svg", "pdf"];
+
 fn check(args: &Args) -> Result<()> {
-    if !(0.0..=10.0).contains(&args.truncation) {
-        return Err(usage(format!(
-            "--truncation {}: expected a number from 0 to 10; 1 is none",
-            args.truncation
-        )));
+    latents::check_truncation(args.truncation)?;
+    let ending =
+        args.out.as_deref().and_then(Path::extension).map(|text| text.to_string_lossy().to_lowercase());
+    if let Some(ending) = ending.filter(|ending| OTHER_PICTURES.contains(&ending.as_str())) {
+        return Err(usage(format!("--out: pictures are written as png, jpg or webp, not {ending}")));
     }
     if args.single && args.grid.is_none() && args.out.as_deref().is_some_and(names_a_file) {
         return Err(usage("--single writes several files: --out must be a folder"));
@@ -180,12 +183,9 @@ fn names_a_file(path: &Path) -> bool {
 
 fn generate(gan: &dyn ImageGan, seeds: &[u64], args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
     let z = latents::of_seeds(gan, seeds)?.f_to_device(policy.device)?;
+    latents::check_class(args.class, gan.classes())?;
     let labels = match (gan.classes(), args.class) {
-        (0, None) => None,
-        (0, Some(_)) => return Err(usage("--class: this variant knows no classes")),
-        (classes, Some(class)) if !(0..classes).contains(&class) => {
-            return Err(usage(format!("--class {class}: there are {classes}, numbered from 0")));
-        }
+        (0, _) => None,
         (classes, class) => {
             let labels: Vec<i64> = seeds
                 .iter()
@@ -206,8 +206,7 @@ fn save(picture: &Picture, path: &Path, format: Format) -> Result<()> {
         Format::Jpg => encode(&without_alpha, JpegEncoder::new_with_quality(&mut bytes, 92))?,
         Format::Webp => encode(picture, WebPEncoder::new_lossless(&mut bytes))?,
     }
-    std::fs::write(path, bytes).map_err(|source| gan_core::error::Error::file(path, source))?;
-    Ok(())
+    Ok(gan_report::write_file(path, &bytes)?)
 }
 
 fn encode(picture: &Picture, encoder: impl ImageEncoder) -> Result<()> {

@@ -23,7 +23,7 @@ pub struct Args {
     /// A built-in or fetched data set (see `gan data list`), or a folder, zip, IDX or CIFAR file of images
     #[arg(long, value_name = "D")]
     data: Option<String>,
-    /// The run's folder [default: runs/VARIANT-PRESET-NNN]
+    /// The run's folder [default: runs/VARIANT-PRESET-NNN, with --data runs/VARIANT-DATA-NNN]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Train until so many images were shown: 500k, 2M
@@ -136,6 +136,7 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
     }
     config.device = DeviceConfig::of(&policy);
     config.data.source = dataset::absolute(&config.data.source);
+    config.data.images = data.count();
     dataset::check(&data, &config)?;
     Ok((config, policy, data))
 }

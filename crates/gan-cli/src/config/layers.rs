@@ -24,7 +24,13 @@ impl Layers {
     /// An unknown preset; a file that cannot be read, is for another variant or holds an unknown key.
     pub fn new(variant: VariantName, preset: Option<&str>, file: Option<&Path>) -> Result<Self> {
         let file = file.map(|path| read(path, variant)).transpose()?;
-        let in_file = file.as_ref().and_then(|(value, _)| value.get("preset")?.as_str().map(str::to_owned));
+        let in_file = match file.as_ref().and_then(|(value, name)| Some((value.get("preset")?, name))) {
+            Some((Value::String(preset), _)) => Some(preset.clone()),
+            Some((other, name)) => {
+                return Err(usage(format!("{name}: preset = {other}: expected a name in quotes")));
+            }
+            None => None,
+        };
         let preset =
             preset.map(str::to_owned).or(in_file).unwrap_or_else(|| variant.default_preset().to_owned());
         let gan = VariantConfig::preset(variant, &preset)?;

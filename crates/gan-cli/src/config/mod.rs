@@ -49,6 +49,10 @@ pub struct DataConfig {
     pub workers: usize,
     /// Memory for decoded images in megabytes; beyond it they are decoded anew.
     pub cache_mb: u64,
+    /// Images with more pixels are refused undecoded.
+    pub max_pixels: u64,
+    /// How many images there were when the run began; found, not chosen. A resume compares.
+    pub images: u64,
 }
 
 impl Default for DataConfig {
@@ -60,6 +64,8 @@ impl Default for DataConfig {
             strict: false,
             workers: 0,
             cache_mb: 2000,
+            max_pixels: gan_data::Options::default().max_pixels,
+            images: 0,
         }
     }
 }
@@ -150,7 +156,8 @@ impl RunConfig {
         let body =
             toml::to_string(&self.to_value()).context("the configuration cannot be written as TOML")?;
         Ok(format!(
-            "# What this run is, with nothing left open. It is a record: changing it here changes nothing.\n\
+            "# What this run is, with nothing left open. It is a record: a resume\n\
+             # takes the length (train.images) and [device] from it, everything else from the checkpoint.\n\
              # A new run like it: gan train {} --config THIS_FILE --out ANOTHER_FOLDER\n\
              # Times (images, report_images, ...) are counted in images shown to the discriminator.\n\n{body}",
             self.gan.variant().word()

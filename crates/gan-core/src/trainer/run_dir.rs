@@ -71,13 +71,18 @@ impl RunDir {
     /// The folders of a run's checkpoints, oldest first.
     pub fn checkpoints_of(run: &Path) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(run.join("checkpoints")) else { return Vec::new() };
-        let is_checkpoint = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        let mut found: Vec<PathBuf> = entries
+        let mut found: Vec<(u64, PathBuf)> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_checkpoint))
+            .filter_map(|path| Some((Self::images_of(&path)?, path)))
             .collect();
         found.sort();
-        found
+        found.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// After how many images a checkpoint was taken, going by its folder's name; `None` for any other folder.
+    pub fn images_of(checkpoint: &Path) -> Option<u64> {
+        let name = checkpoint.file_name()?.to_str()?;
+        name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok())?
     }
 
     /// The newest checkpoint of a run, verified; `None` before the first.
@@ -116,6 +121,17 @@ impl RunDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checkpoints_are_in_the_order_of_their_images() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        for name in ["999999936", "1000000064", "000000064", "aside-000000032-0", ".writing-000000128"] {
+            fs::create_dir_all(folder.path().join("checkpoints").join(name)).expect("folder");
+        }
+        let found = RunDir::checkpoints_of(folder.path());
+        let images: Vec<Option<u64>> = found.iter().map(|path| RunDir::images_of(path)).collect();
+        assert_eq!(images, [Some(64), Some(999_999_936), Some(1_000_000_064)]);
+    }
 
     #[test]
     fn a_run_is_made_once_and_trained_by_one() {

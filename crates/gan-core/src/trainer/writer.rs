@@ -7,6 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
+/// In front of the name of a checkpoint that is being replaced by one of the same name.
+const REPLACED: &str = ".replaced-";
+
 /// Writes at most one checkpoint at a time, and keeps the newest few.
 pub(super) struct CheckpointWriter {
     folder: PathBuf,
@@ -21,7 +24,13 @@ impl CheckpointWriter {
         fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
         let entries = fs::read_dir(&folder).map_err(|source| Error::file(&folder, source))?;
         for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with('.') {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // Killed between two renames: the old one goes back to its place.
+            if let Some(place) =
+                name.strip_prefix(REPLACED).map(|name| folder.join(name)).filter(|p| !p.exists())
+            {
+                let _ = fs::rename(entry.path(), place);
+            } else if name.starts_with('.') {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
@@ -102,7 +111,8 @@ fn write_folder(bundle: &Bundle, aside: &Path) -> std::io::Result<()> {
 }
 
 fn put_in_place(aside: &Path, target: &Path, folder: &Path) -> std::io::Result<()> {
-    let replaced = folder.join(".replaced");
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let replaced = folder.join(format!("{REPLACED}{name}"));
     if target.exists() {
         let _ = fs::remove_dir_all(&replaced);
         fs::rename(target, &replaced)?;
@@ -152,9 +162,11 @@ mod tests {
     fn the_newest_are_kept_and_rubbish_is_cleared() {
         let temp = tempfile::tempdir().expect("temp dir");
         let folder = temp.path().join("checkpoints");
-        fs::create_dir_all(folder.join(".writing-000000001")).expect("rubbish");
+        for rubbish in [".writing-000000001", ".replaced-000000001", ".replaced-000000002", "000000002"] {
+            fs::create_dir_all(folder.join(rubbish)).expect("rubbish");
+        }
         let mut writer = CheckpointWriter::new(folder.clone(), 2).expect("writer");
-        assert!(names(&folder).is_empty());
+        assert_eq!(names(&folder), ["000000001", "000000002"], "one was put back, one had been replaced");
         for name in ["000000001", "000000002", "000000003", "000000003"] {
             writer.write_behind(bundle(name, name));
         }
