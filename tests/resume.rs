@@ -13,11 +13,15 @@ fn a_run_killed_at_random_moments_equals_an_uninterrupted_one() {
 
     // A checkpoint after every step: most moments are in the middle of writing one.
     let mut child = train(&killed, IMAGES, 8).spawn().expect("gan starts");
+    let begun = std::time::Instant::now();
+    while !killed.join("config.toml").is_file() && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let mut moment = 0x2545_f491_4f6c_dd1d_u64;
     let mut kills = 0;
     for _ in 0..20 {
         moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis(250 + (moment >> 33) % 500));
+        std::thread::sleep(Duration::from_millis((moment >> 33) % 700));
         if child.try_wait().expect("status").is_some() {
             break;
         }
@@ -39,6 +43,19 @@ fn a_run_killed_at_random_moments_equals_an_uninterrupted_one() {
     let hidden: Vec<_> =
         rubbish.map(|e| e.file_name()).filter(|n| n.to_string_lossy().starts_with('.')).collect();
     assert!(hidden.is_empty(), "left behind: {hidden:?}");
+}
+
+#[test]
+fn resuming_is_exact_in_bf16_on_two_threads() {
+    let folder = tempfile::tempdir().expect("temp dir");
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    let fast = ["--precision", "bf16", "--threads", "2"];
+    succeed(train(&whole, 64, 64).args(fast));
+    succeed(train(&parts, 32, 32).args(fast));
+    succeed(gan().args(["resume", "--images", "64"]).arg(&parts));
+    for (name, bytes) in &state(&whole) {
+        assert!(*bytes == state(&parts)[name], "{name} differs");
+    }
 }
 
 #[test]

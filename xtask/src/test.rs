@@ -15,8 +15,9 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     setup::ensure_ready()?;
     let mut command = workspace::cargo();
-    command.args(["test", "--workspace"]).args(&options.arguments);
+    command.arg("test").args(&options.arguments);
     if options.arguments.is_empty() {
+        command.arg("--workspace");
         workspace::succeed(&mut command, "cargo test")?;
         return new_variant::trial();
     }

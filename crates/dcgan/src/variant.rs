@@ -7,6 +7,7 @@ use gan_core::ema::Ema;
 use gan_core::error::Result;
 use gan_core::nn::{Mode, Parameters};
 use gan_core::player::Player;
+use gan_core::random;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
 use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, Variant};
@@ -31,19 +32,20 @@ impl Dcgan {
     /// A setting that cannot work; LibTorch's, such as no memory.
     pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
         config.validate()?;
-        let mut weights = Parameters::new(policy, seed);
+        let seed_of = |player| random::key(seed, &[], player);
+        let mut weights = Parameters::new(policy, seed_of("generator"));
         let generator = Generator::new(weights.root(), &config)?;
         let mut average = None;
         let mut averaged = None;
         if config.ema.enabled() {
-            let mut copy = Parameters::new(policy, seed);
+            let mut copy = Parameters::new(policy, seed_of("generator"));
             averaged = Some(Generator::new(copy.root(), &config)?);
             average = Some(Ema::new(config.ema, copy, &weights)?);
         }
         let generator_player =
             Player::new("generator", weights, config.generator_optimizer)?.with_average(average);
 
-        let mut weights = Parameters::new(policy, seed);
+        let mut weights = Parameters::new(policy, seed_of("discriminator"));
         let discriminator = Discriminator::new(weights.root(), &config)?;
         let discriminator_player = Player::new("discriminator", weights, config.discriminator_optimizer)?;
         Ok(Self { config, generator, discriminator, averaged, generator_player, discriminator_player })

@@ -33,7 +33,7 @@ fn tiny() -> Config {
 
 #[test]
 fn the_contract_is_kept() {
-    let policy = DevicePolicy::reference();
+    let policy = contract::policy();
     for loss in [AdversarialLoss::NonSaturating, AdversarialLoss::Hinge] {
         contract::check(&Subject {
             variant: &|seed| Dcgan::new(Config { loss, ..tiny() }, &policy, seed).expect("dcgan"),

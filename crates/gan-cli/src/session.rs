@@ -45,7 +45,6 @@ pub fn train(start: Start) -> Result<ExitCode> {
     let mut trainer = Trainer::new(config.train.clone(), policy, run, identity)?;
     if let Some(checkpoint) = &from {
         trainer.resume(checkpoint, gan.as_mut(), &mut source)?;
-        set_newer_aside(checkpoint, &folder)?;
     }
 
     let report = RunReport::open(&folder)?;
@@ -170,22 +169,6 @@ fn log_line(report: &Report) -> LogLine {
         images_per_second: report.images_per_second,
         values: report.values.iter().map(|(name, values)| (name.clone(), moments(values))).collect(),
     }
-}
-
-/// A run that goes on from an older checkpoint leaves the newer ones behind; they must neither be taken
-/// for its newest later on nor be lost.
-fn set_newer_aside(from: &Checkpoint, folder: &Path) -> Result<()> {
-    let from = Some(from.meta.clock.images);
-    let newer = RunDir::checkpoints_of(folder).into_iter().filter(|path| RunDir::images_of(path) > from);
-    for path in newer {
-        let plain = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let free =
-            (0..).map(|n| path.with_file_name(format!("aside-{plain}-{n}"))).find(|path| !path.exists());
-        let aside = free.unwrap_or_else(|| path.clone());
-        std::fs::rename(&path, &aside).map_err(|source| gan_core::error::Error::file(&path, source))?;
-        crate::say::note(format_args!("the newer checkpoint {plain} was set aside as {}", aside.display()));
-    }
-    Ok(())
 }
 
 fn epilogue(folder: &Path, images: u64, seconds: f64) {

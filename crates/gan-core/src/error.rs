@@ -118,6 +118,15 @@ impl Error {
         Self::Data { path: path.into(), why: why.into() }
     }
 
+    /// A panic inside a step: LibTorch's text, where one of tch's plain operators panicked with it, or a bug's.
+    pub fn from_panic(text: &str) -> Self {
+        match text.split_once("Torch(\"") {
+            // The text was printed as a literal: its line ends are two characters.
+            Some((_, torch)) => Self::from_torch_text(&torch.replace("\\n", "\n")),
+            None => Self::Torch(format!("the step panicked: {}", text.lines().next().unwrap_or_default())),
+        }
+    }
+
     /// LibTorch's text as an error of the right kind: tch panics with it or returns it.
     pub fn from_torch_text(text: &str) -> Self {
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown failure").trim();
@@ -164,6 +173,9 @@ mod tests {
     fn torch_text_becomes_one_line() {
         let error = Error::from_torch_text("size mismatch\nException raised from foo\nframe #0");
         assert_eq!(error.to_string(), "LibTorch: size mismatch");
+        let panic = "called `Result::unwrap()` on an `Err` value: Torch(\"size mismatch\\nException raised from foo\")";
+        assert_eq!(Error::from_panic(panic).to_string(), "LibTorch: size mismatch");
+        assert!(Error::from_panic("index out of bounds\n").to_string().contains("the step panicked: index"));
         let error =
             Error::from_torch_text("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried");
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");

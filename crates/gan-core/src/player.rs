@@ -127,7 +127,7 @@ impl Player {
         if used.is_empty() {
             return Ok(());
         }
-        // One pass serves three: the norm is logged, clips, and is not finite exactly when a gradient is not.
+        // One pass serves three: the norm is logged, clips, and is not finite where a gradient is not (or beyond 1e19).
         let norm = list::total_norm(&used)?;
         ctx.record(&format!("gradient_norm/{}", self.name), &norm);
         if ctx.detailed() {
@@ -140,7 +140,10 @@ impl Player {
         let skip = norm.f_isfinite()?.f_logical_not()?.f_to_kind(Kind::Float)?;
         if let Some(limit) = self.clip_norm {
             let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(limit)?.f_clamp_max(1.0)?;
-            list::mul(&used, &factor)?;
+            // Not in place: two gradients may be one tensor, or share memory with the graph's own buffers.
+            for gradient in gradients.iter_mut().filter(|gradient| gradient.defined()) {
+                *gradient = gradient.f_mul(&factor)?;
+            }
         }
         self.adam.step(&self.parameters.trainable(), &gradients, &skip)?;
         self.note_skip(&skip, ctx.clock().step + 1)

@@ -17,7 +17,8 @@ extern "C" {
 char *gan_autocast_enter(int kind, int dtype, int *before) {
   return guarded([&] {
     c10::DeviceType type = kind == 0 ? c10::kCPU : c10::kCUDA;
-    *before = at::autocast::is_autocast_enabled(type) ? 1 : 0;
+    // On or off, and the dtype that a scope around this one chose.
+    *before = (at::autocast::is_autocast_enabled(type) ? 1 : 0) | static_cast<int>(at::autocast::get_autocast_dtype(type)) << 1;
     if (dtype >= 0) at::autocast::set_autocast_dtype(type, dtype == 0 ? at::kBFloat16 : at::kHalf);
     at::autocast::set_autocast_enabled(type, dtype >= 0);
     at::autocast::increment_nesting();
@@ -29,7 +30,8 @@ char *gan_autocast_leave(int kind, int before) {
     c10::DeviceType type = kind == 0 ? c10::kCPU : c10::kCUDA;
     // The cache holds casts of weights: stale after an optimiser step.
     if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(type, before != 0);
+    at::autocast::set_autocast_dtype(type, static_cast<at::ScalarType>(before >> 1));
+    at::autocast::set_autocast_enabled(type, before & 1);
   });
 }
 

@@ -26,8 +26,16 @@ char *gan_fused_adam(Tensor *const *params, Tensor *const *grads, Tensor *const 
     c10::NoGradGuard no_grad;
     std::optional<Tensor> found;
     if (found_inf) found = *found_inf;
-    std::vector<Tensor> moved = list(params, count);
-    at::_fused_adam_(moved, laid_out_like(moved, list(grads, count)), list(exp_avgs, count), list(exp_avg_sqs, count),
+    std::vector<Tensor> moved = list(params, count), gradients = list(grads, count);
+    for (size_t i = 0; i < count; ++i) {
+      const Tensor &param = moved[i], &first = *exp_avgs[i], &second = *exp_avg_sqs[i];
+      TORCH_CHECK(gradients[i].sizes() == param.sizes() && first.sizes() == param.sizes() && second.sizes() == param.sizes(),
+                  "fused Adam: tensors ", i, " differ in shape");
+      TORCH_CHECK(param.is_non_overlapping_and_dense() && first.strides() == param.strides() &&
+                      second.strides() == param.strides() && steps[i]->numel() == 1,
+                  "fused Adam: tensors ", i, " differ in layout");
+    }
+    at::_fused_adam_(moved, laid_out_like(moved, std::move(gradients)), list(exp_avgs, count), list(exp_avg_sqs, count),
                      /*max_exp_avg_sqs=*/{}, list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false,
                      /*maximize=*/false, /*grad_scale=*/std::nullopt, found);
   });

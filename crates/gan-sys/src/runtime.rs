@@ -1,6 +1,7 @@
 //! What the process decides once: CUDA, the allocator; and autocast, entered and left like a scope.
 
 use crate::ffi::{self, ShimError, check, take_text};
+use std::marker::PhantomData;
 use tch::Device;
 
 /// The dtype that autocast gives to matrix products and convolutions.
@@ -19,6 +20,8 @@ pub enum AutocastDtype {
 pub struct Autocast {
     kind: i32,
     before: i32,
+    /// Autocast is a thread's own: the guard must be dropped where it was made.
+    not_send: PhantomData<*const ()>,
 }
 
 impl Autocast {
@@ -35,7 +38,7 @@ impl Autocast {
         };
         let mut before = 0;
         check(unsafe { ffi::gan_autocast_enter(kind, dtype, &mut before) })?;
-        Ok(Self { kind, before })
+        Ok(Self { kind, before, not_send: PhantomData })
     }
 }
 

@@ -115,6 +115,12 @@ fn generator_states_come_back() {
 
 #[test]
 fn keyed_draws_are_pure() {
+    let high = |seed: u64| random::normal(&[8], seed, Device::Cpu).expect("draw");
+    assert_ne!(high(7), high(7 + (1 << 40)), "all 64 bits of a key count");
+    assert_eq!(high(1 << 40), high(1 << 40));
+    let many = random::normal(&[100_000], 11, Device::Cpu).expect("draw");
+    let moments = (many.mean(Kind::Double).double_value(&[]), many.std(true).double_value(&[]));
+    assert!(moments.0.abs() < 0.02 && (moments.1 - 1.0).abs() < 0.02, "{moments:?}");
     assert_eq!(randn(&[100], 9), randn(&[100], 9));
     assert_ne!(randn(&[100], 9), randn(&[100], 10));
     let uniform = random::uniform(&[10_000], 3, Device::Cpu).expect("draw");
@@ -190,4 +196,13 @@ fn fused_adam_heeds_the_layout_of_gradients() {
         params
     };
     assert_eq!(moved(grad.shallow_clone()), moved(format::channels_last(&grad).expect("format")));
+
+    let params = [randn(&[64], 1)];
+    let [short, long] = [[randn(&[8], 2)], [randn(&[64], 2)]];
+    let adam = |grads: &[Tensor], moments: &[Tensor]| {
+        let params: Vec<&Tensor> = params.iter().collect();
+        let steps = [Tensor::from(1f32)];
+        list::fused_adam(&params, grads, moments, moments, &steps, update, None)
+    };
+    assert!(adam(&short, &long).is_err() && adam(&long, &short).is_err(), "other memory would be read");
 }

@@ -169,7 +169,8 @@ fn config(seed: u64, images: u64) -> TrainConfig {
     TrainConfig { images, seed, report_images: 1, checkpoint_images: u64::MAX, ..TrainConfig::default() }
 }
 
-fn policy() -> DevicePolicy {
+/// How the suite's trainer computes: as real runs do, in f32 on one thread. Build the variant with it.
+pub fn policy() -> DevicePolicy {
     DevicePolicy { channels_last: true, ..DevicePolicy::reference() }
 }
 

@@ -7,8 +7,9 @@ use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 const THREADS: &str = "2";
@@ -59,7 +60,7 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     fn ours(&self, case: &str, extra: &[&str]) -> Result<Peer> {
-        let mut command = Command::new(workspace::root().join("target/release/gan-peer"));
+        let mut command = workspace::with_libraries(workspace::root().join("target/release/gan-peer"));
         command.args([case, "--threads", THREADS]).args(extra);
         Peer::start(command, self.pictures, case)
     }
@@ -202,6 +203,7 @@ struct Peer {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     name: String,
+    log: PathBuf,
     peak_mb: f64,
 }
 
@@ -211,14 +213,16 @@ impl Peer {
             command.arg("--data").arg(pictures);
         }
         let name = format!("{command:?}");
-        let log = workspace::root().join("target/bench/peer.log");
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let log = workspace::root().join(format!("target/bench/peer-{number}.log"));
         let stderr = std::fs::File::create(&log).map_or_else(|_| Stdio::null(), Stdio::from);
         command.env("OMP_NUM_THREADS", THREADS).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().with_context(|| format!("{name} could not be started"))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("{name} has no pipes")
         };
-        Ok(Self { child, input, output: BufReader::new(output), name, peak_mb: f64::NAN })
+        Ok(Self { child, input, output: BufReader::new(output), name, log, peak_mb: f64::NAN })
     }
 
     /// Lets the process do some iterations; seconds of each.
@@ -235,7 +239,7 @@ impl Peer {
     }
 
     fn ended(&self) -> String {
-        format!("{} ended or answered nonsense (its words are in target/bench/peer.log)", self.name)
+        format!("{} ended or answered nonsense (its words are in {})", self.name, self.log.display())
     }
 }
 

@@ -5,7 +5,7 @@ mod house;
 mod source;
 
 use crate::workspace;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -23,6 +23,10 @@ impl Tree {
         let root = workspace::root();
         let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
         let output = Command::new("git").current_dir(&root).args(arguments).output()?;
+        ensure!(
+            output.status.success(),
+            "tidy asks git for the list of files, and git failed: is this a clone?"
+        );
         let files = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         let files = files.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()));
         let mut files: Vec<PathBuf> = files.filter(|path| root.join(path).is_file()).collect();

@@ -23,7 +23,7 @@ fn unfinished() -> [String; 4] {
 }
 
 /// Reading a tensor's value inside a step stalls the device (invariant 3).
-const HOST_READS: [&str; 5] = ["double_value(", "int64_value(", "f64::try_from(", "f32::try_from(", ".item("];
+const HOST_READS: [&str; 5] = ["double_value(", "int64_value(", "::try_from(&", ".item(", "copy_data("];
 
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();

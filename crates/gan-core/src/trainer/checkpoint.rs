@@ -227,7 +227,11 @@ impl Checkpoint {
             }
         }
         let extra = self.tensors("extra.safetensors")?;
-        variant.extra_state(&mut Loader { tensors: &extra }).map_err(explain)
+        let players = variant.players();
+        let first =
+            players.first().and_then(|player| player.parameters().trainable().first().map(|t| t.device()));
+        let device = first.unwrap_or(tch::Device::Cpu);
+        variant.extra_state(&mut Loader { tensors: &extra, device }).map_err(explain)
     }
 
     /// The tensors of one file, verified again as they are read.

@@ -95,7 +95,8 @@ impl Trainer {
         })
     }
 
-    /// Goes to where a checkpoint was taken: weights, moments, averages, extra state, clock and data position.
+    /// Goes to where a checkpoint was taken: weights, moments, averages, extra state, clock and data position. Newer
+    /// checkpoints of the run are set aside; the next tick's warnings name them.
     ///
     /// # Errors
     /// A checkpoint that is damaged or belongs to another variant or configuration.
@@ -108,6 +109,7 @@ impl Trainer {
         checkpoint.restore(variant, Parts::Everything)?;
         source.seek(checkpoint.meta.source_position)?;
         self.clock = checkpoint.meta.clock;
+        self.warnings.extend(self.run.set_aside_after(self.clock.images)?);
         self.seconds = checkpoint.meta.seconds;
         (self.log, self.log_from) = (None, self.clock.step);
         self.window = Window { started: Instant::now(), images: self.clock.images, in_steps: 0.0 };
@@ -168,29 +170,38 @@ impl Trainer {
         variant.preview(&PreviewCtx::new(self.policy, self.config.seed))
     }
 
-    /// Saves now and waits until it is on the disk: for the end of a session.
+    /// Reports and saves now, and waits until it is on the disk: for the end of a session.
     ///
     /// # Errors
-    /// A disk that cannot be written.
+    /// A disk that cannot be written; as [`Trainer::advance`] for a gradient that was not finite.
     pub fn save_now<B>(
         &mut self,
         variant: &mut dyn Variant<Batch = B>,
         source: &mut dyn Source<B>,
     ) -> Result<PathBuf> {
+        if self.clock.images > self.window.images {
+            self.report(variant)?;
+        }
         let bundle = self.bundle(variant, source)?;
         self.writer.write_now(bundle)
     }
 
     /// Trains to the end with default answers: reports to `log.jsonl`, checkpoints, no pictures. It is also
-    /// the shortest description of how to write a loop of one's own.
+    /// the shortest description of how to write a loop of one's own. What went wrong without ending the run comes
+    /// back as sentences.
     ///
     /// # Errors
     /// As [`Trainer::advance`] and [`Trainer::finish`].
-    pub fn run<B>(mut self, variant: &mut dyn Variant<Batch = B>, source: &mut dyn Source<B>) -> Result<()> {
+    pub fn run<B>(
+        mut self,
+        variant: &mut dyn Variant<Batch = B>,
+        source: &mut dyn Source<B>,
+    ) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
         while self.clock.images < self.config.images {
-            self.advance(variant, source)?;
+            warnings.extend(self.advance(variant, source)?.warnings);
         }
-        self.finish()
+        self.finish().map(|()| warnings)
     }
 
     /// Waits for the last checkpoint.
@@ -209,7 +220,7 @@ impl Trainer {
         let ctx = StepCtx::new(*clock, policy, comm.as_ref(), recorder, config.seed);
         // tch panics with LibTorch's text where a variant uses its plain operators.
         catch_unwind(AssertUnwindSafe(|| variant.step(&ctx, source)))
-            .unwrap_or_else(|panic| Err(Error::from_torch_text(&panic_text(panic.as_ref()))))?;
+            .unwrap_or_else(|panic| Err(Error::from_panic(&panic_text(panic.as_ref()))))?;
         let batch = variant.images_per_step();
         for player in variant.players_mut() {
             player.update_average(batch, clock.images)?;
@@ -253,7 +264,12 @@ impl Trainer {
             Some(log) => log,
             None => self.log.insert(Log::open(&self.run.log_path(), self.log_from)?),
         };
-        log.append(report)
+        let appended = log.append(report);
+        if appended.is_err() {
+            // Half a line may stand there: opening anew clears it.
+            (self.log, self.log_from) = (None, self.clock.step);
+        }
+        appended
     }
 
     fn save<B>(

@@ -29,7 +29,10 @@ impl RunDir {
             };
             return Err(Error::run(path, why));
         }
-        if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
+        // What a process that was killed at this very place leaves does not count.
+        let counts =
+            |entry: fs::DirEntry| entry.file_name() != ".lock" && entry.file_name() != ".config.toml.new";
+        if fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(counts)) {
             return Err(Error::run(path, "is not empty and holds no run; choose another --out"));
         }
         fs::create_dir_all(path).map_err(|source| Error::file(path, source))?;
@@ -37,6 +40,7 @@ impl RunDir {
         let file = path.join("config.toml");
         let aside = path.join(".config.toml.new");
         fs::write(&aside, config)
+            .and_then(|()| File::open(&aside)?.sync_all())
             .and_then(|()| fs::rename(&aside, &file))
             .map_err(|source| Error::file(&file, source))?;
         Ok(run)
@@ -83,6 +87,28 @@ impl RunDir {
     pub fn images_of(checkpoint: &Path) -> Option<u64> {
         let name = checkpoint.file_name()?.to_str()?;
         name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok())?
+    }
+
+    /// Renames checkpoints after `images`: a run that goes on from an older one leaves them behind, and they must
+    /// neither be taken for its newest nor be pruned. One sentence for each.
+    pub(super) fn set_aside_after(&self, images: u64) -> Result<Vec<String>> {
+        let mut moved = Vec::new();
+        for path in
+            Self::checkpoints_of(&self.path).into_iter().filter(|path| Self::images_of(path) > Some(images))
+        {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let mut number = 0;
+            let aside = loop {
+                let aside = path.with_file_name(format!("aside-{name}-{number}"));
+                if !aside.exists() {
+                    break aside;
+                }
+                number += 1;
+            };
+            fs::rename(&path, &aside).map_err(|source| Error::file(&path, source))?;
+            moved.push(format!("the newer checkpoint {name} was set aside as {}", aside.display()));
+        }
+        Ok(moved)
     }
 
     /// The newest checkpoint of a run, verified; `None` before the first.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::tensor::file::Named;
 use crate::variant::StateVisitor;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Collects state.
 #[derive(Default)]
@@ -34,6 +34,8 @@ impl StateVisitor for Saver {
 /// Hands state out again.
 pub(super) struct Loader<'a> {
     pub(super) tensors: &'a [(String, Tensor)],
+    /// Where a list that is still empty gets its tensors.
+    pub(super) device: Device,
 }
 
 impl Loader<'_> {
@@ -52,7 +54,7 @@ impl StateVisitor for Loader<'_> {
     fn tensors(&mut self, name: &str, values: &mut Vec<Tensor>) -> Result<()> {
         let mut count = 0.0;
         self.number(&format!("{name}/len"), &mut count)?;
-        let device = values.first().map_or(tch::Device::Cpu, Tensor::device);
+        let device = values.first().map_or(self.device, Tensor::device);
         *values = (0..count as usize)
             .map(|index| Ok(self.find(&format!("{name}/{index}"))?.f_to_device(device)?))
             .collect::<Result<_>>()?;
@@ -78,8 +80,9 @@ mod tests {
         let mut saver = Saver::default();
         visit(&mut saver, &mut vec![Tensor::from(1.0), Tensor::from(2.0)], &mut 0.25).expect("save");
         let (mut pool, mut mean) = (Vec::new(), 0.0);
-        visit(&mut Loader { tensors: &saver.tensors }, &mut pool, &mut mean).expect("load");
+        visit(&mut Loader { tensors: &saver.tensors, device: Device::Cpu }, &mut pool, &mut mean)
+            .expect("load");
         assert_eq!((pool.len(), pool[1].double_value(&[]), mean), (2, 2.0, 0.25));
-        assert!(Loader { tensors: &[] }.number("mean", &mut mean).is_err());
+        assert!(Loader { tensors: &[], device: Device::Cpu }.number("mean", &mut mean).is_err());
     }
 }

@@ -22,6 +22,10 @@ impl CheckpointWriter {
     /// Makes the folder, and clears what a killed process left half written.
     pub(super) fn new(folder: PathBuf, keep: usize) -> Result<Self> {
         fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
+        // The folder itself, and the run's in its parent, must outlive a power cut as the checkpoints do.
+        for above in folder.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
+            let _ = sync_folder(above);
+        }
         let entries = fs::read_dir(&folder).map_err(|source| Error::file(&folder, source))?;
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -95,7 +99,7 @@ fn write(mut bundle: Bundle, folder: &Path, keep: usize) -> Result<PathBuf> {
         let _ = fs::remove_dir_all(&aside);
         return Err(Error::file(target, source));
     }
-    prune(folder, keep);
+    prune(folder, keep, &target);
     Ok(target)
 }
 
@@ -117,7 +121,10 @@ fn put_in_place(aside: &Path, target: &Path, folder: &Path) -> std::io::Result<(
         let _ = fs::remove_dir_all(&replaced);
         fs::rename(target, &replaced)?;
     }
-    fs::rename(aside, target)?;
+    if let Err(error) = fs::rename(aside, target) {
+        let _ = fs::rename(&replaced, target);
+        return Err(error);
+    }
     sync_folder(folder)?;
     let _ = fs::remove_dir_all(&replaced);
     Ok(())
@@ -128,10 +135,11 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-fn prune(folder: &Path, keep: usize) {
+/// Deletes the oldest but `keep`, never the one just written.
+fn prune(folder: &Path, keep: usize, written: &Path) {
     let run = folder.parent().unwrap_or(folder);
     let all = super::RunDir::checkpoints_of(run);
-    for old in &all[..all.len().saturating_sub(keep.max(1))] {
+    for old in all[..all.len().saturating_sub(keep.max(1))].iter().filter(|old| *old != written) {
         // Out of sight first: a kill in the middle must not leave half a checkpoint under its name.
         let hidden = folder.join(".deleting");
         if fs::rename(old, &hidden).is_ok() {
