@@ -35,11 +35,12 @@ pub fn open(config: &DataConfig, size: i64, channels: Option<i64>) -> Result<Ope
 /// Whether a run's batches can be drawn from it.
 ///
 /// # Errors
-/// A batch larger than the data set.
+/// A batch larger than the data set; no image that can be read.
 pub fn check(data: &Opened, config: &RunConfig) -> Result<()> {
     let (batch, images) = (config.gan.batch(), data.0.len());
     if usize::try_from(batch).is_ok_and(|batch| batch <= images) {
-        return Ok(());
+        // At least one that can be read.
+        return data.0.samples(1).map(|_| ()).map_err(|error| Error::from(error).into());
     }
     let field = format!("{}.batch", config.gan.variant().word());
     let why = format!(
@@ -100,19 +101,11 @@ impl Opened {
     /// Pictures spread over the set, as the GAN will see them.
     ///
     /// # Errors
-    /// A broken image where the set is strict.
+    /// There is none that can be read; a broken one where the set is strict.
     pub fn pictures(&self, count: usize) -> Result<Vec<Picture>> {
-        let count = count.min(self.0.len());
-        let spread = (0..count).map(|at| at * self.0.len() / count);
-        let loaded = spread.filter_map(|index| match self.0.load(index) {
-            Ok(bytes) => Some(Ok(bytes)),
-            Err(error) if self.0.options().strict => Some(Err(Error::from(error))),
-            Err(_) => None,
-        });
+        let shape = [1, self.channels(), self.0.height().into(), self.0.width().into()];
         let mut pictures = Vec::with_capacity(count);
-        for bytes in loaded {
-            let bytes = bytes?;
-            let shape = [1, self.channels(), self.0.height().into(), self.0.width().into()];
+        for bytes in self.0.samples(count).map_err(Error::from)? {
             let image = tch::Tensor::f_from_data_size(&bytes, &shape, tch::Kind::Uint8)?;
             pictures.extend(crate::pictures::of_bytes(&image)?);
         }

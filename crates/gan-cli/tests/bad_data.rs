@@ -45,6 +45,23 @@ fn a_truncated_jpeg_is_left_out_and_counted_or_stops_a_strict_run() {
 }
 
 #[test]
+fn images_of_which_some_or_all_are_cut_off() {
+    let place = Place::new();
+    let photos = place.photos("photos", 12);
+    let cut = |index: u8| {
+        let file = photos.join(format!("{index:03}.png"));
+        let bytes = std::fs::read(&file).expect("file");
+        std::fs::write(&file, &bytes[..bytes.len() * 2 / 3]).expect("file");
+    };
+    // Every image that an evenly spread look at six would take.
+    (0..12).step_by(2).for_each(cut);
+    place.train(&["--data", "photos", "--out", "some"]).succeeded();
+    (1..12).step_by(2).for_each(cut);
+    place.train(&["--data", "photos", "--out", "all"]).refused(1, &["photos", "no image that can be read"]);
+    assert!(!place.path("all").exists(), "nothing was begun");
+}
+
+#[test]
 fn sizes_channels_and_colour_come_from_the_data() {
     let place = Place::new();
     let photos = place.photos("photos", 12);

@@ -4,14 +4,12 @@ use crate::decode::Native;
 use crate::error::{Error, Result};
 use crate::fit::{Fitter, Target, copy_rows};
 use crate::options::{Fit, Options};
+use crate::probe;
 use crate::reader::{self, Backing, Listing, Raw};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// Headers read to find out size and channels.
-const PROBES: usize = 64;
 
 /// Images of one shape, decoded when they are needed and kept as far as memory is allowed.
 #[derive(Debug)]
@@ -63,7 +61,7 @@ impl DataSet {
 
     pub(crate) fn from_listing(listing: Listing, options: Options) -> Result<Self> {
         let mut found = BTreeMap::new();
-        let probed = probe(&listing, &options, &mut found)?;
+        let probed = probe::shapes(&listing, &options, &mut found)?;
         let target = target(&listing, &options, &probed)?;
         let mut set = Self {
             native: [probed[0][0], probed[0][1]],
@@ -197,6 +195,27 @@ impl DataSet {
         Ok(image)
     }
 
+    /// Up to `count` images spread evenly over the set, each as `[C, H, W]` bytes, never mirrored. The next
+    /// readable image takes the place of one that cannot be read; none is given twice, so there are fewer where
+    /// fewer can be read.
+    ///
+    /// # Errors
+    /// No image can be read; under `strict`, one of those looked at cannot.
+    pub fn samples(&self, count: usize) -> Result<Vec<Vec<u8>>> {
+        let count = count.min(self.len());
+        let mut scratch = Scratch::default();
+        let mut taken = BTreeSet::new();
+        let mut samples = Vec::with_capacity(count);
+        for sample in 0..count {
+            let mut image = vec![0; self.target.bytes()];
+            let index = self.place(sample * self.len() / count, false, &mut scratch, &mut image)?;
+            if taken.insert(index) {
+                samples.push(image);
+            }
+        }
+        Ok(samples)
+    }
+
     /// Whether a batch is no more than a copy.
     pub(crate) fn is_whole(&self) -> bool {
         matches!(self.pixels, Pixels::Whole(_))
@@ -268,7 +287,7 @@ impl DataSet {
     /// Strict sets stop at a broken image; others remember it.
     fn refuse(&self, index: usize, why: String) -> Result<()> {
         if self.options.strict {
-            return Err(strict_error(&self.listing, index, &why));
+            return Err(probe::strict_error(&self.listing, index, &why));
         }
         let mut broken = self.broken_guard();
         broken.insert(index, why);
@@ -317,45 +336,6 @@ impl DataSet {
         results.into_iter().collect::<Result<(), String>>().map_err(|why| Error::data(self.name(), why))?;
         Ok(whole)
     }
-}
-
-fn strict_error(listing: &Listing, index: usize, why: &str) -> Error {
-    Error::data(
-        listing.backing.image_name(index),
-        format!("{why}; remove it, or go on without strict to skip it"),
-    )
-}
-
-/// Width, height and channels of some images spread over the set; at least one.
-fn probe(
-    listing: &Listing,
-    options: &Options,
-    broken: &mut BTreeMap<usize, String>,
-) -> Result<Vec<[u32; 3]>> {
-    let len = listing.backing.len();
-    let spread = (0..PROBES.min(len)).map(|probe| probe * len / PROBES.min(len));
-    let mut shapes = Vec::new();
-    let mut bytes = Vec::new();
-    // If none of the spread ones can be read, one of the others may.
-    for (tried, index) in spread.chain(0..len).enumerate() {
-        if tried >= PROBES.min(len) && !shapes.is_empty() {
-            break;
-        }
-        if broken.contains_key(&index) {
-            continue;
-        }
-        match listing.backing.shape(index, options.max_pixels, &mut bytes) {
-            Ok(shape) => shapes.push(shape),
-            Err(why) if options.strict => return Err(strict_error(listing, index, &why)),
-            Err(why) => drop(broken.insert(index, why)),
-        }
-    }
-    if shapes.is_empty() {
-        let first = broken.iter().next().map(|(index, why)| (listing.backing.image_name(*index), why));
-        let first = first.map_or(String::new(), |(path, why)| format!(": {} {why}", path.display()));
-        return Err(Error::data(&listing.name, format!("none of its {len} images can be read{first}")));
-    }
-    Ok(shapes)
 }
 
 fn target(listing: &Listing, options: &Options, shapes: &[[u32; 3]]) -> Result<Target> {

@@ -39,6 +39,20 @@ pub(crate) fn is_image_name(name: &str) -> bool {
 
 /// Size, channels and format without the pixels.
 pub(crate) fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
+    check_end(bytes)?;
+    read_header(bytes, max_pixels)
+}
+
+/// As `header`, from no more than a file's start, which must be that of a PNG or JPEG: they have all that
+/// matters before their pixels.
+pub(crate) fn header_of_start(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, ..] => read_header(bytes, max_pixels),
+        _ => Err("has its header in an unknown place".to_owned()),
+    }
+}
+
+fn read_header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
     guarded(|| {
         let (mut decoder, format) = open(bytes, max_pixels)?;
         let (mut width, mut height) = decoder.dimensions();
@@ -66,6 +80,11 @@ fn decode_png(bytes: &[u8], max_pixels: u64, out: &mut Native) -> Result<(), Str
     decoder.set_ignore_iccp_chunk(true);
     let mut reader = decoder.read_info().map_err(|error| undecodable(&error))?;
     check_pixels(reader.info().width, reader.info().height, max_pixels)?;
+    let exif = reader.info().exif_metadata.as_deref();
+    let turn = exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    if turn != Orientation::NoTransforms {
+        return decode_other(bytes, max_pixels, out);
+    }
     let length = reader.output_buffer_size().ok_or("has more pixels than memory can hold")?;
     out.pixels.resize(length, 0);
     let info = reader.next_frame(&mut out.pixels).map_err(|error| undecodable(&error))?;
@@ -76,6 +95,7 @@ fn decode_png(bytes: &[u8], max_pixels: u64, out: &mut Native) -> Result<(), Str
 }
 
 fn decode_other(bytes: &[u8], max_pixels: u64, out: &mut Native) -> Result<(), String> {
+    check_end(bytes)?;
     let (mut decoder, _) = open(bytes, max_pixels)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let (width, height) = decoder.dimensions();
@@ -103,9 +123,6 @@ fn decode_other(bytes: &[u8], max_pixels: u64, out: &mut Native) -> Result<(), S
 }
 
 fn open(bytes: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder + '_, ImageFormat), String> {
-    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_has_an_end(bytes) {
-        return Err("is a truncated JPEG: it was cut off before its end".to_owned());
-    }
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut reader = reader.map_err(|error| undecodable(&error))?;
     let format = reader.format().ok_or_else(|| match bytes {
@@ -136,6 +153,13 @@ fn check_pixels(width: u32, height: u32, max_pixels: u64) -> Result<(), String> 
 /// What a decoder may take besides: four channels of 16 bits, and some room for tables.
 fn buffer_limit(max_pixels: u64) -> usize {
     usize::try_from(max_pixels.saturating_mul(8).saturating_add(64 << 20)).unwrap_or(usize::MAX)
+}
+
+fn check_end(bytes: &[u8]) -> Result<(), String> {
+    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_has_an_end(bytes) {
+        return Err("is a truncated JPEG: it was cut off before its end".to_owned());
+    }
+    Ok(())
 }
 
 /// Decoders fill what a cut-off JPEG lacks with grey. Entropy-coded data cannot contain the end marker, but

@@ -26,7 +26,8 @@ pub struct Fetched {
 }
 
 /// Gets the named data set into `cache` (see [`cache_folder`]): by `apt-get download`, or from `from`, which is a
-/// folder with the four files, or the Debian package's file.
+/// folder with the four files, or the Debian package's file. What is there already is kept, unless `from` is
+/// given, which replaces it.
 ///
 /// # Errors
 /// The name is not known; the tools or the network are missing; the files are not what they should be.
@@ -38,12 +39,15 @@ pub fn fetch(name: &str, from: Option<&Path>, cache: Option<&Path>) -> Result<Fe
             format!("there is no data set of this name; there are {}", known.join(", ")),
         ));
     }
+    if let Some(from) = from {
+        std::fs::metadata(from).map_err(|error| Error::file(from, error))?;
+    }
     if name == named::DEFAULT && cfg!(feature = "builtin") {
         return Ok(Fetched { folder: None, was_there: true, bytes: 0 });
     }
     let cache = cache_folder(cache)?;
     let folder = cache.join("fashion-mnist");
-    if FASHION_FILES.iter().all(|file| folder.join(file).is_file()) {
+    if from.is_none() && FASHION_FILES.iter().all(|file| folder.join(file).is_file()) {
         return Ok(Fetched { bytes: size(&folder), folder: Some(folder), was_there: true });
     }
     std::fs::create_dir_all(&cache).map_err(|error| Error::file(&cache, error))?;
@@ -61,7 +65,7 @@ pub fn fetch(name: &str, from: Option<&Path>, cache: Option<&Path>) -> Result<Fe
         std::fs::copy(&source, ready.join(file)).map_err(|error| Error::file(&source, error))?;
     }
     check(&ready)?;
-    // What an interrupted fetch or a user left there is not whole, or this point would not be reached.
+    // What is there is not whole, or `from` is to replace it.
     if folder.exists() {
         std::fs::rename(&folder, work.path().join("old")).map_err(|error| Error::file(&folder, error))?;
     }

@@ -33,6 +33,7 @@ mod inspect;
 mod named;
 mod options;
 mod order;
+mod probe;
 mod reader;
 mod sheet;
 #[cfg(feature = "torch")]

@@ -171,6 +171,8 @@ fn built_in(options: &Options) -> Result<Listing> {
     const IMAGES: &[u8] = include_bytes!("../assets/fashion-mnist/t10k-images-idx3-ubyte.gz");
     const LABELS: &[u8] = include_bytes!("../assets/fashion-mnist/t10k-labels-idx1-ubyte.gz");
     let path = Path::new(DEFAULT);
+    // It is in memory anyway.
+    let options = &Options { memory: u64::MAX, ..options.clone() };
     let raw = idx::read_images(path, IMAGES, options)?;
     let labels = idx::read_labels(path, LABELS, options)?;
     idx::listing(path, raw, Some((path, labels)))

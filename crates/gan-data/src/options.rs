@@ -52,16 +52,19 @@ impl fmt::Display for Fit {
 pub struct Options {
     /// Height and width in pixels; `None` takes the data's own, where all images agree and are square.
     pub size: Option<u32>,
-    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; `None` means 3 if any image has colour, otherwise 1.
+    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; `None` means 3 if any image has colour, otherwise 1. Of a set
+    /// of more than 10,000 files, the headers of 10,000 spread evenly over it decide this and the size.
     /// Alpha is laid over white unless 2 or 4 is asked for.
     pub channels: Option<u32>,
     /// How images of another size are made to fit.
     pub fit: Fit,
     /// Whether each image is flipped left to right half of the times that it is shown.
     pub mirror: bool,
-    /// Whether one unreadable image stops everything; otherwise it is skipped, counted and reported.
+    /// Whether one unreadable image or subfolder stops everything; otherwise it is skipped and reported.
     pub strict: bool,
-    /// Bytes of memory for decoded images, so that only the first epoch decodes.
+    /// Bytes of memory for decoded images, so that only the first epoch decodes. Folders and zips of images
+    /// work with any number, 0 included; raw sets (IDX, CIFAR) are read whole and must fit, or are refused.
+    /// The built-in set is never refused.
     pub memory: u64,
     /// Images with more pixels are refused undecoded: a few bytes can unfold to terabytes.
     pub max_pixels: u64,

@@ -105,6 +105,27 @@ fn a_photo_is_turned_as_its_exif_data_asks() {
 }
 
 #[test]
+fn a_png_is_turned_too() {
+    let folder = tempdir().expect("folder");
+    let image = image::GrayImage::from_fn(12, 6, |x, _| image::Luma([if x < 6 { 255 } else { 0 }]));
+    let mut info = png::Info::with_size(12, 6);
+    info.color_type = png::ColorType::Grayscale;
+    info.bit_depth = png::BitDepth::Eight;
+    let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    info.exif_metadata = Some(exif[..].into());
+    let mut bytes = Vec::new();
+    let mut writer = png::Encoder::with_info(&mut bytes, info).expect("info").write_header().expect("header");
+    writer.write_image_data(image.as_raw()).expect("pixels");
+    writer.finish().expect("png");
+    put(&folder.path().join("turned.png"), &bytes);
+    let data = open(folder.path(), &Options { fit: Fit::Pad, ..options(12) }).expect("open");
+    assert!(data.describe().contains("from 6 x 12"), "{}", data.describe());
+    // Bright left becomes bright top, in the middle six columns.
+    let row = |bright: u8| [[0u8; 3], [bright; 3], [bright; 3], [0; 3]].concat();
+    assert_eq!(data.load(0).expect("load"), [vec![row(255); 6], vec![row(0); 6]].concat().concat());
+}
+
+#[test]
 fn subfolders_are_classes_and_order_is_by_path() {
     let folder = tempdir().expect("folder");
     for (name, color) in [("dog/1.png", 10), ("cat/2.png", 20), ("cat/deep/er/1.png", 30), ("bird/x.png", 40)]

@@ -79,7 +79,11 @@ fn fetching_from_a_folder_is_whole_or_not_at_all() {
     write_split(&files, "t10k", 10_000);
     let fetched = fetch_from(&files).expect("fetch");
     assert_eq!((fetched.folder, fetched.was_there), (Some(cache.join("fashion-mnist")), false));
-    assert!(fetch_from(&files).expect("again").was_there);
+    assert!(fetch("fashion-mnist", None, Some(&cache)).expect("again").was_there);
+    let nowhere =
+        fetch_from(&folder.path().join("nowhere")).expect_err("no folder, whatever is there already");
+    assert!(sentence(nowhere).contains("no such file"));
+    assert!(!fetch_from(&files).expect("anew").was_there, "what is named is taken");
     let left: Vec<_> =
         std::fs::read_dir(&cache).expect("cache").map(|entry| entry.expect("entry").file_name()).collect();
     assert_eq!(left, ["fashion-mnist"]);

@@ -57,6 +57,9 @@ fn files_that_are_no_data_set() {
     says(&file("set.tar.gz", &gzip(b"tar")), &["unpack it"]);
     says(&file("nothing.zip", b""), &["is empty"]);
     says(&file("text.md", b"# hello"), &["none of what can be read"]);
+    // Two zero bytes do not make an IDX file.
+    says(&file("photo.heic", b"\0\0\0\x18ftypheic"), &["none of what can be read"]);
+    says(&file("icon.ico", b"\0\0\x01\0\x01\0"), &["none of what can be read"]);
     says(&file("cut.zip", b"PK\x03\x04 and then nothing"), &["not a whole zip archive"]);
     says(&file("short.bin", &[0; 3072]), &["3072 bytes", "CIFAR"]);
     says(&file("labels.bin", &cifar_record(&[77], [1, 2, 3])), &["label 77"]);
@@ -78,7 +81,7 @@ fn idx_files_that_are_damaged() {
     says(&file(&idx(&[5], &[1; 5])), &["labels, not images"]);
     says(&file(&[0, 0, 13, 3, 0, 0]), &["number type 13"]);
     // 4 billion images of 4 billion pixels each must not be believed.
-    says(&file(&idx(&[u32::MAX, u32::MAX, u32::MAX], &[])), &["more than the 2.1 GB allowed"]);
+    says(&file(&idx(&[u32::MAX, u32::MAX, u32::MAX], &[])), &["more than the 2147 MB allowed"]);
     says(&file(&idx(&[1, 0, 5], &[])), &["without pixels"]);
     says(&file(&idx(&[0, 5, 5], &[])), &["no images"]);
     put(&folder.path().join("labels-idx1-ubyte"), &idx(&[3], &[0, 1, 2]));

@@ -10,17 +10,30 @@ const PIXELS: usize = 3 * 32 * 32;
 const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
+/// The training files found in a folder.
+pub(crate) struct Found {
+    pub files: Vec<PathBuf>,
+    /// Which files are missing, if some are.
+    pub note: Option<String>,
+}
+
 /// The training files of a CIFAR folder, or of the folder that its archive unpacks to within it.
-pub(crate) fn files_in(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
+pub(crate) fn find_in(folder: &Path) -> Result<Option<Found>> {
     for folder in [folder.to_owned(), folder.join("cifar-10-batches-bin"), folder.join("cifar-100-binary")] {
-        let batches: Vec<PathBuf> =
-            (1..=5).map(|number| folder.join(format!("data_batch_{number}.bin"))).collect();
-        let present: Vec<PathBuf> = batches.into_iter().filter(|path| path.is_file()).collect();
+        let (present, missing): (Vec<String>, Vec<String>) = (1..=5)
+            .map(|number| format!("data_batch_{number}.bin"))
+            .partition(|name| folder.join(name).is_file());
         if !present.is_empty() {
-            return Ok(Some(present));
+            let files = present.iter().map(|name| folder.join(name)).collect();
+            let note = format!(
+                "only {} of CIFAR-10's 5 training files are there; missing: {}",
+                present.len(),
+                missing.join(", ")
+            );
+            return Ok(Some(Found { files, note: (!missing.is_empty()).then_some(note) }));
         }
         if folder.join("train.bin").is_file() {
-            return Ok(Some(vec![folder.join("train.bin")]));
+            return Ok(Some(Found { files: vec![folder.join("train.bin")], note: None }));
         }
         if folder.join("data_batch_1").is_file() || folder.join("batches.meta").is_file() {
             let why = "is CIFAR's Python version; take the binary version (cifar-10-binary.tar.gz), unpacked";
@@ -34,9 +47,12 @@ pub(crate) fn files_in(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
 pub(crate) fn open(name: &Path, files: &[PathBuf], options: &Options) -> Result<Listing> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     let mut layout = None;
+    let mut total = 0;
     for path in files {
-        let length = std::fs::metadata(path).map_err(|error| Error::file(path, error))?.len();
-        check_memory(path, u128::from(length) + pixels.len() as u128, options)?;
+        total += u128::from(std::fs::metadata(path).map_err(|error| Error::file(path, error))?.len());
+    }
+    check_memory(name, total, options)?;
+    for path in files {
         let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
         let label_bytes = label_bytes(path, bytes.len())?;
         if *layout.get_or_insert(label_bytes) != label_bytes {

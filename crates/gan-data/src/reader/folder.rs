@@ -1,6 +1,6 @@
 //! Image files below a folder, in the order of their paths.
 
-use super::{Backing, Listing, labels};
+use super::{Backing, Listing, labels, others};
 use crate::decode::{EXTENSIONS, is_image_name};
 use crate::error::{Error, Result, io_sentence};
 use std::fs::File;
@@ -35,41 +35,69 @@ impl Folder {
         }
         Ok(())
     }
+
+    /// The first `most` bytes of a file, or all of a shorter one; whether that is all.
+    pub fn read_start(&self, index: usize, most: usize, bytes: &mut Vec<u8>) -> Result<bool, String> {
+        let file = File::open(self.path(index)).map_err(|error| io_sentence(&error))?;
+        let read = file.take(most as u64).read_to_end(bytes).map_err(|error| io_sentence(&error))?;
+        Ok(read < most)
+    }
 }
 
-/// Lists a folder's images; classes come from `dataset.json` or from subfolders.
-pub(crate) fn open(root: &Path) -> Result<Listing> {
+/// Lists a folder's images; classes come from `dataset.json` or from subfolders. What cannot be read below the
+/// folder is an error if `strict`; otherwise an image is broken, and anything else is left out with a note.
+pub(crate) fn open(root: &Path, strict: bool) -> Result<Listing> {
     let mut files = Vec::new();
-    let mut others = 0usize;
-    // Hidden files and what macOS leaves in archives are not the user's images.
-    let visible = |name: &std::ffi::OsStr| !name.as_encoded_bytes().starts_with(b".") && name != "__MACOSX";
+    let mut rest = Vec::new();
+    let mut unread = Vec::new();
+    let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
     let walk = WalkDir::new(root).follow_links(true).into_iter();
     for entry in walk.filter_entry(|entry| entry.depth() == 0 || visible(entry.file_name())) {
-        let entry = entry.map_err(|error| walk_error(root, &error))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().filter(|path| *path != root);
+                let Some((path, name)) = path.and_then(|path| Some((path, path.file_name()?))) else {
+                    return Err(walk_error(root, &error));
+                };
+                if !visible(name) {
+                    continue;
+                }
+                if strict || error.loop_ancestor().is_some() {
+                    return Err(walk_error(root, &error));
+                }
+                match is_image_name(&name.to_string_lossy()) {
+                    true => files.push(below(path)),
+                    false => unread.push((slashed(&below(path)), why_unread(&error))),
+                }
+                continue;
+            }
+        };
         if entry.file_type().is_dir() {
             continue;
         }
-        match is_image_name(&entry.file_name().to_string_lossy()) {
-            true => files.push(entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned()),
-            false => others += 1,
+        // Opening a pipe would wait for ever.
+        let is_image = entry.file_type().is_file() && is_image_name(&entry.file_name().to_string_lossy());
+        match is_image {
+            true => files.push(below(entry.path())),
+            false => rest.push(slashed(&below(entry.path()))),
         }
     }
+    let unread = unread_sentence(&unread);
     if files.is_empty() {
-        let why = match others {
-            0 => "is an empty folder; give one that holds images".to_owned(),
-            _ => format!("has {others} files, but no images ({})", EXTENSIONS.join(", ")),
+        let why = match (rest.len(), unread) {
+            (_, Some(unread)) => format!("has no images that can be reached; {unread}"),
+            (0, None) => "is an empty folder; give one that holds images".to_owned(),
+            (others, None) => format!("has {others} files, but no images ({})", EXTENSIONS.join(", ")),
         };
         return Err(Error::data(root, why));
     }
     // By path, whatever order the file system lists them in: the order must be the same on every machine.
     files.sort();
     let names: Vec<String> = files.iter().map(|path| slashed(path)).collect();
-    let json = root.join("dataset.json");
-    let found = match std::fs::read(&json) {
-        Ok(bytes) => labels::from_json(&json, &bytes, &names)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => labels::from_folders(&names),
-        Err(error) => return Err(Error::file(json, error)),
-    };
+    let mut found = read_labels(root, &names)?;
+    found.notes.extend(unread);
+    found.notes.extend(others::note(&rest));
     Ok(Listing {
         name: String::new(),
         backing: Backing::Folder(Folder { root: root.to_owned(), files }),
@@ -77,6 +105,36 @@ pub(crate) fn open(root: &Path) -> Result<Listing> {
         classes: found.classes,
         notes: found.notes,
     })
+}
+
+/// Hidden files and what macOS leaves in archives are not the user's images.
+fn visible(name: &std::ffi::OsStr) -> bool {
+    !name.as_encoded_bytes().starts_with(b".") && name != "__MACOSX"
+}
+
+fn read_labels(root: &Path, names: &[String]) -> Result<labels::Labels> {
+    for place in labels::json_places(names) {
+        let json = root.join(&place).join("dataset.json");
+        match std::fs::read(&json) {
+            Ok(bytes) => return labels::from_json(&json, &bytes, &place, names),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::file(json, error)),
+        }
+    }
+    Ok(labels::from_folders(names))
+}
+
+/// A sentence about links and folders that lead nowhere.
+fn unread_sentence(unread: &[(String, String)]) -> Option<String> {
+    let (path, why) = unread.iter().min()?;
+    Some(match unread.len() {
+        1 => format!("{path} cannot be read and was left out: {why}"),
+        count => format!("{count} links or folders cannot be read and were left out, such as {path}: {why}"),
+    })
+}
+
+fn why_unread(error: &walkdir::Error) -> String {
+    error.io_error().map_or_else(|| error.to_string(), io_sentence)
 }
 
 fn slashed(path: &Path) -> String {

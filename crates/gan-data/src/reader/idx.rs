@@ -119,18 +119,36 @@ fn parse(
     Ok((sizes, values))
 }
 
+/// What was found in a folder that holds IDX files.
+pub(crate) struct Found {
+    pub images: PathBuf,
+    pub labels: Option<PathBuf>,
+    /// Which file was taken, where there are several.
+    pub note: Option<String>,
+}
+
 /// The images and labels of a folder that holds IDX files: the training split where there are several.
-pub(crate) fn pair_in(folder: &Path) -> Result<Option<(PathBuf, Option<PathBuf>)>> {
+pub(crate) fn find_in(folder: &Path) -> Result<Option<Found>> {
     let entries = std::fs::read_dir(folder).map_err(|error| Error::file(folder, error))?;
-    let mut images: Vec<PathBuf> = entries
+    let mut names: Vec<String> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| file_name(path).contains("images-idx3") || file_name(path).contains("images.idx3"))
+        .filter(|path| path.is_file())
+        .map(|path| file_name(&path))
+        .filter(|name| !name.starts_with('.'))
+        .filter(|name| name.contains("images-idx3") || name.contains("images.idx3"))
         .collect();
-    images.sort_by_key(|path| (!file_name(path).starts_with("train"), path.clone()));
-    Ok(images.into_iter().next().map(|images| {
-        let labels = labels_beside(&images);
-        (images, labels)
-    }))
+    // Names such as `emnist-letters-train-images-idx3-ubyte` do not start with their split.
+    names.sort_by_key(|name| (!name.to_lowercase().contains("train"), name.clone()));
+    let Some((name, others)) = names.split_first() else { return Ok(None) };
+    let note = others.first().map(|other| {
+        format!(
+            "of {} files of images {name} was taken; to take another, name it, such as {}",
+            names.len(),
+            folder.join(other).display()
+        )
+    });
+    let images = folder.join(name);
+    Ok(Some(Found { labels: labels_beside(&images), images, note }))
 }
 
 /// `train-labels-idx1-ubyte.gz` for `train-images-idx3-ubyte.gz`, where it is there, packed or not.

@@ -1,5 +1,6 @@
 //! Classes from folder names and from StyleGAN's `dataset.json`.
 
+use super::clean_name;
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -24,15 +25,7 @@ pub(crate) fn numbered(labels: &[u32]) -> Vec<String> {
 /// Each image's class is the first folder of its path (parts separated by `/`), below the folders that all
 /// images share. No classes if some image lies in no such folder.
 pub(crate) fn from_folders(paths: &[String]) -> Labels {
-    let shared = paths.iter().map(|path| folders(path)).reduce(|shared, folders| {
-        shared
-            .into_iter()
-            .zip(folders)
-            .take_while(|(left, right)| left == right)
-            .map(|(left, _)| left)
-            .collect()
-    });
-    let shared = shared.map_or(0, |shared| shared.len());
+    let shared = shared_folders(paths).len();
     let class_of: Vec<Option<&str>> = paths.iter().map(|path| folders(path).get(shared).copied()).collect();
     let loose = class_of.iter().filter(|class| class.is_none()).count();
     if loose == paths.len() {
@@ -52,6 +45,32 @@ pub(crate) fn from_folders(paths: &[String]) -> Labels {
     }
 }
 
+/// The folders, from the top, that all images lie in.
+fn shared_folders(paths: &[String]) -> Vec<&str> {
+    let shared = paths.iter().map(|path| folders(path)).reduce(|shared, folders| {
+        shared
+            .into_iter()
+            .zip(folders)
+            .take_while(|(left, right)| left == right)
+            .map(|(left, _)| left)
+            .collect()
+    });
+    shared.unwrap_or_default()
+}
+
+/// Where `dataset.json` may lie: at the top or in a folder that all images share, the topmost first. Each is
+/// empty or ends with `/`.
+pub(crate) fn json_places(paths: &[String]) -> Vec<String> {
+    let mut place = String::new();
+    let mut places = vec![place.clone()];
+    for folder in shared_folders(paths) {
+        place += folder;
+        place.push('/');
+        places.push(place.clone());
+    }
+    places
+}
+
 fn folders(path: &str) -> Vec<&str> {
     path.rsplit_once('/').map_or(Vec::new(), |(folder, _)| folder.split('/').collect())
 }
@@ -61,8 +80,9 @@ struct DatasetJson {
     labels: Option<Vec<(String, serde_json::Value)>>,
 }
 
-/// Reads `{"labels": [["00000/img.png", 3], ...]}`; `null` means no labels. `file` is for messages.
-pub(crate) fn from_json(file: &Path, json: &[u8], paths: &[String]) -> Result<Labels> {
+/// Reads `{"labels": [["00000/img.png", 3], ...]}`; `null` means no labels. `file` is for messages; `place` is
+/// the file's folder, one of [`json_places`], which the names in it start from.
+pub(crate) fn from_json(file: &Path, json: &[u8], place: &str, paths: &[String]) -> Result<Labels> {
     let parsed: DatasetJson = serde_json::from_slice(json).map_err(|error| {
         Error::data(file, format!("is not of the form {{\"labels\": [[\"image.png\", 3], ...]}} ({error})"))
     })?;
@@ -76,11 +96,11 @@ pub(crate) fn from_json(file: &Path, json: &[u8], paths: &[String]) -> Result<La
             );
             return Err(Error::data(file, why));
         };
-        by_name.insert(name.replace('\\', "/"), label as u32);
+        by_name.insert(clean_name(&name), label as u32);
     }
     let label_of = |path: &String| {
         by_name
-            .get(path)
+            .get(path.strip_prefix(place).unwrap_or(path))
             .copied()
             .ok_or_else(|| Error::data(file, format!("has no label for the image `{path}`")))
     };

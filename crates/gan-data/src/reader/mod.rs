@@ -4,6 +4,7 @@ mod cifar;
 mod folder;
 pub(crate) mod idx;
 mod labels;
+mod others;
 mod raw;
 mod zip;
 
@@ -16,6 +17,9 @@ use crate::options::Options;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Enough for the header of nearly every file.
+const START_BYTES: usize = 1 << 16;
 
 /// A data set before sizes and channels are decided.
 #[derive(Debug)]
@@ -109,6 +113,29 @@ impl Backing {
             }
         }
     }
+
+    /// As `shape`, but reads no more of a file than its start where that is enough.
+    pub fn quick_shape(
+        &self,
+        index: usize,
+        max_pixels: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Result<[u32; 3], String> {
+        bytes.clear();
+        let started = match self {
+            Self::Folder(folder) => folder.read_start(index, START_BYTES, bytes),
+            Self::Zip(archive) => archive.read_start(index, START_BYTES, bytes),
+            _ => return self.shape(index, max_pixels, bytes),
+        };
+        let header = match started? {
+            true => decode::header(bytes, max_pixels)?,
+            false => match decode::header_of_start(bytes, max_pixels) {
+                Ok(header) => header,
+                Err(_) => return self.shape(index, max_pixels, bytes),
+            },
+        };
+        Ok([header.width, header.height, header.channels])
+    }
 }
 
 /// Finds out what `spec` is: a known name, a folder, an archive or a file of a known format.
@@ -137,13 +164,20 @@ fn open_path(path: &Path, options: &Options) -> Result<Listing> {
         _ => Error::file(path, error),
     })?;
     if metadata.is_dir() {
-        return match idx::pair_in(path)? {
-            Some((images, labels)) => idx::open(&images, labels.as_deref(), options),
-            None => match cifar::files_in(path)? {
-                Some(files) => cifar::open(path, &files, options),
-                None => folder::open(path),
-            },
-        };
+        if let Some(found) = idx::find_in(path)? {
+            let mut listing = idx::open(&found.images, found.labels.as_deref(), options)?;
+            listing.notes.extend(found.note);
+            return Ok(listing);
+        }
+        if let Some(found) = cifar::find_in(path)? {
+            let mut listing = cifar::open(path, &found.files, options)?;
+            listing.notes.extend(found.note);
+            return Ok(listing);
+        }
+        return folder::open(path, options.strict);
+    }
+    if !metadata.is_file() {
+        return Err(Error::data(path, "is neither a file nor a folder; give one that holds images"));
     }
     open_file(path, options)
 }
@@ -159,7 +193,8 @@ fn open_file(path: &Path, options: &Options) -> Result<Listing> {
         ([], _) => Err(Error::data(path, "is empty")),
         ([b'P', b'K', ..], _) | (_, "zip") => zip::open(path),
         (_, "bin") => cifar::open(path, &[path.to_owned()], options),
-        ([0, 0, _, _], _) | ([0x1f, 0x8b, ..], _)
+        // Other formats start with two zero bytes too: HEIC, AVIF, MP4, ICO.
+        ([0, 0, 8 | 9 | 11..=14, 1..=4], _) | ([0x1f, 0x8b, ..], _)
             if !matches!(ending, "tgz") && !name.ends_with(".tar.gz") =>
         {
             idx::open(path, idx::labels_beside(path).as_deref(), options)
@@ -178,13 +213,20 @@ fn open_file(path: &Path, options: &Options) -> Result<Listing> {
     }
 }
 
+/// An archive's or a label file's name for an image, with `/` between its parts and no `.` among them.
+fn clean_name(name: &str) -> String {
+    let name = name.replace('\\', "/");
+    name.split('/').filter(|part| *part != ".").collect::<Vec<_>>().join("/")
+}
+
 /// Refuses pixels that a raw set declares beyond what memory is allowed for it.
 fn check_memory(path: &Path, bytes: u128, options: &Options) -> Result<usize> {
     if bytes > u128::from(options.memory) {
+        // Rounded up and down, so that the two never read the same.
+        let (needed, allowed) = (bytes.div_ceil(1_000_000), options.memory / 1_000_000);
         let why = format!(
-            "holds {:.1} GB of pixels, more than the {:.1} GB allowed for data in memory; allow more",
-            bytes as f64 / 1e9,
-            options.memory as f64 / 1e9
+            "holds {needed} MB of pixels, more than the {allowed} MB allowed for data in memory; \
+             raise `cache_mb` to {needed} (in `gan train`: --set data.cache_mb={needed})"
         );
         return Err(Error::data(path, why));
     }

@@ -2,7 +2,7 @@
 //! The layout is PKWARE's APPNOTE.TXT; only the central directory is trusted.
 
 use super::folder::MOST_FILE_BYTES;
-use super::{Backing, Listing, labels};
+use super::{Backing, Listing, clean_name, labels, others};
 use crate::decode::{EXTENSIONS, is_image_name};
 use crate::error::{Error, Result, io_sentence};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
@@ -42,6 +42,27 @@ impl Archive {
     pub fn read(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), String> {
         read_entry(&self.file, &self.entries[index], bytes)
     }
+
+    /// About the first `most` bytes of an entry, or all of a shorter one; whether that is all.
+    pub fn read_start(&self, index: usize, most: usize, bytes: &mut Vec<u8>) -> Result<bool, String> {
+        let entry = &self.entries[index];
+        if entry.unpacked <= most as u64 {
+            return read_entry(&self.file, entry, bytes).map(|()| true);
+        }
+        let start = find_entry(&self.file, entry)?;
+        let mut packed = vec![0; entry.packed.min(most as u64) as usize];
+        self.file.read_exact_at(&mut packed, start).map_err(|error| io_sentence(&error))?;
+        if entry.method == 0 {
+            *bytes = packed;
+            return Ok(false);
+        }
+        bytes.resize(most, 0);
+        let mut inflater = Decompress::new(false);
+        let inflated = inflater.decompress(&packed, bytes, FlushDecompress::None);
+        inflated.map_err(|_| "is damaged: it cannot be unpacked".to_owned())?;
+        bytes.truncate(inflater.total_out() as usize);
+        Ok(false)
+    }
 }
 
 /// Lists an archive's images; classes come from `dataset.json` or from folders.
@@ -53,27 +74,32 @@ pub(crate) fn open(path: &Path) -> Result<Listing> {
         |why: String| Error::data(path, format!("is not a whole zip archive ({why}); copy it again"));
     let mut entries = directory(&file, length).map_err(damaged)?;
     entries.retain(|entry| !entry.name.ends_with('/') && visible(&entry.name));
-    let json = entries.iter().find(|entry| entry.name == "dataset.json").cloned();
-    let others = entries.len();
-    entries.retain(|entry| is_image_name(&entry.name));
+    let (mut entries, rest): (Vec<Entry>, Vec<Entry>) =
+        entries.into_iter().partition(|entry| is_image_name(&entry.name));
     if entries.is_empty() {
-        let why = match others {
+        let why = match rest.len() {
             0 => "is an empty archive; give one that holds images".to_owned(),
-            _ => format!("has {others} files, but no images ({})", EXTENSIONS.join(", ")),
+            others => format!("has {others} files, but no images ({})", EXTENSIONS.join(", ")),
         };
         return Err(Error::data(path, why));
     }
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
-    let found = match json {
-        Some(entry) => {
-            let inside = path.join("dataset.json");
+    let json = labels::json_places(&names).into_iter().find_map(|place| {
+        let name = format!("{place}dataset.json");
+        rest.iter().find(|entry| entry.name == name).map(|entry| (place, entry))
+    });
+    let mut found = match json {
+        Some((place, entry)) => {
+            let inside = path.join(&entry.name);
             let mut bytes = Vec::new();
-            read_entry(&file, &entry, &mut bytes).map_err(|why| Error::data(&inside, why))?;
-            labels::from_json(&inside, &bytes, &names)?
+            read_entry(&file, entry, &mut bytes).map_err(|why| Error::data(&inside, why))?;
+            labels::from_json(&inside, &bytes, &place, &names)?
         }
         None => labels::from_folders(&names),
     };
+    let rest: Vec<String> = rest.into_iter().map(|entry| entry.name).collect();
+    found.notes.extend(others::note(&rest));
     Ok(Listing {
         name: String::new(),
         backing: Backing::Zip(Archive { path: path.to_owned(), file, entries }),
@@ -140,7 +166,7 @@ fn directory_entry(bytes: &[u8], at: usize) -> Option<(Entry, usize)> {
     let extra_end = name_end + usize::from(u16_at(head, 30)?);
     let next = extra_end + usize::from(u16_at(head, 32)?);
     let mut entry = Entry {
-        name: String::from_utf8_lossy(bytes.get(at + 46..name_end)?).replace('\\', "/"),
+        name: clean_name(&String::from_utf8_lossy(bytes.get(at + 46..name_end)?)),
         method: u16_at(head, 10)?,
         encrypted: flags & 1 != 0,
         crc: u32_at(head, 16)?,
@@ -165,36 +191,39 @@ fn directory_entry(bytes: &[u8], at: usize) -> Option<(Entry, usize)> {
     Some((entry, next))
 }
 
-fn read_entry(file: &SharedFile, entry: &Entry, bytes: &mut Vec<u8>) -> Result<(), String> {
+/// Where an entry's bytes start, if it is one that can be read.
+fn find_entry(file: &SharedFile, entry: &Entry) -> Result<u64, String> {
     if entry.encrypted {
         return Err("is encrypted; unpack the archive with its password".to_owned());
     }
     if entry.packed > MOST_FILE_BYTES || entry.unpacked > MOST_FILE_BYTES {
         return Err("is larger than 1 GiB".to_owned());
     }
-    let unreadable = |error: io::Error| io_sentence(&error);
+    if !matches!(entry.method, 0 | 8) {
+        let method = entry.method;
+        return Err(format!(
+            "is packed by method {method}; pack the archive with deflate or without packing"
+        ));
+    }
     let mut head = [0; 30];
-    file.read_exact_at(&mut head, entry.offset).map_err(unreadable)?;
+    file.read_exact_at(&mut head, entry.offset).map_err(|error| io_sentence(&error))?;
     if !head.starts_with(b"PK\x03\x04") {
         return Err("is not where the archive's directory says".to_owned());
     }
     let skip = 30 + u64::from(u16_at(&head, 26).unwrap_or(0)) + u64::from(u16_at(&head, 28).unwrap_or(0));
-    let start = entry.offset.saturating_add(skip);
-    match entry.method {
-        0 => {
-            bytes.resize(entry.packed as usize, 0);
-            file.read_exact_at(bytes, start).map_err(unreadable)?;
-        }
-        8 => {
-            let mut packed = vec![0; entry.packed as usize];
-            file.read_exact_at(&mut packed, start).map_err(unreadable)?;
-            inflate(&packed, entry.unpacked as usize, bytes)?;
-        }
-        method => {
-            return Err(format!(
-                "is packed by method {method}; pack the archive with deflate or without packing"
-            ));
-        }
+    Ok(entry.offset.saturating_add(skip))
+}
+
+fn read_entry(file: &SharedFile, entry: &Entry, bytes: &mut Vec<u8>) -> Result<(), String> {
+    let start = find_entry(file, entry)?;
+    let unreadable = |error: io::Error| io_sentence(&error);
+    if entry.method == 0 {
+        bytes.resize(entry.packed as usize, 0);
+        file.read_exact_at(bytes, start).map_err(unreadable)?;
+    } else {
+        let mut packed = vec![0; entry.packed as usize];
+        file.read_exact_at(&mut packed, start).map_err(unreadable)?;
+        inflate(&packed, entry.unpacked as usize, bytes)?;
     }
     let mut crc = Crc::new();
     crc.update(bytes);
