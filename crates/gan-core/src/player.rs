@@ -178,3 +178,54 @@ impl Player {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::comm::Solo;
+    use crate::device::DevicePolicy;
+    use crate::nn::Init;
+    use crate::recorder::Recorder;
+
+    /// How far one clipped step moves two scalars that begin at 3. With eps 1, Adam's first step is
+    /// lr g / (|g| + 1): unlike with a small eps, the gradient's length is seen.
+    fn moved(loss: impl Fn(&Tensor, &Tensor) -> Tensor) -> [f64; 2] {
+        let policy = DevicePolicy::reference();
+        let mut weights = Parameters::new(&policy, 1);
+        let three = Init::Uniform { low: 3.0, high: 3.0 };
+        let a = weights.root().parameter("a", &[1], three).expect("a");
+        let b = weights.root().parameter("b", &[1], three).expect("b");
+        let adam = AdamConfig { eps: 1.0, ..AdamConfig::new(1.0, 0.0) };
+        let mut player = Player::new("both", weights, adam).expect("player").with_clip_norm(Some(1.0));
+        let recorder = Recorder::default();
+        let ctx = StepCtx::new(Clock::default(), &policy, &Solo, &recorder, 1);
+        player.descend(&ctx, &loss(&a, &b)).expect("step");
+        [&a, &b].map(|parameter| 3.0 - parameter.double_value(&[0]))
+    }
+
+    #[test]
+    fn a_long_gradient_is_clipped_once() {
+        // Autograd hands out one tensor for both: in place it would be clipped twice.
+        let clipped = 0.5f64.sqrt();
+        for distance in moved(|a, b| (a + b).square().sum(Kind::Float)) {
+            assert!((distance - clipped / (clipped + 1.0)).abs() < 1e-4, "{distance}");
+        }
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_memory_of_its_own_is_clipped() {
+        // The gradient of a sum is one number, expanded.
+        let clipped = 0.5f64.sqrt();
+        for distance in moved(|a, b| a.sum(Kind::Float) + b.sum(Kind::Float)) {
+            assert!((distance - clipped / (clipped + 1.0)).abs() < 1e-4, "{distance}");
+        }
+    }
+
+    #[test]
+    fn a_short_gradient_is_left_alone() {
+        for distance in moved(|a, b| (a.sum(Kind::Float) + b.sum(Kind::Float)) * 0.1) {
+            assert!((distance - 0.1 / 1.1).abs() < 1e-4, "{distance}");
+        }
+    }
+}
