@@ -19,7 +19,7 @@ fn main() {
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
-        .files(["shim/tensors.cpp", "shim/random.cpp", "shim/runtime.cpp"])
+        .files(["shim/tensors.cpp", "shim/random.cpp", "shim/runtime.cpp", "shim/convolution.cpp"])
         .compile("gan_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=torch_cpu");

@@ -1,9 +1,12 @@
-// Autocast with a chosen dtype, CUDA found at run time, the allocator, what the CPU can do.
+// Autocast with a chosen dtype, CUDA found at run time, the allocator, what the CPU can do, who reads tensors.
 #include "shim.h"
 
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/record_function.h>
+#include <set>
+#include <string>
 #ifndef _WIN32
 #include <dlfcn.h>
 #endif
@@ -11,7 +14,58 @@
 #include <malloc.h>
 #endif
 
+namespace {
+// Operations whose result the host waits for: a value, or a shape that depends on values.
+const std::set<std::string> waiting = {"aten::_local_scalar_dense", "aten::equal",   "aten::nonzero",
+                                       "aten::masked_select",       "aten::_unique2", "aten::unique_consecutive"};
+// The CPU kernel of fused Adam reads its step counts, which lie on the host anyway.
+const std::string reads_for_itself = "aten::_fused_adam_";
+thread_local std::string host_reads;
+thread_local int inside = 0;
+
+struct Inside : at::ObserverContext {};
+
+std::unique_ptr<at::ObserverContext> enter(const at::RecordFunction &function) {
+  std::string name = function.name();
+  if (name == reads_for_itself) {
+    ++inside;
+    return std::make_unique<Inside>();
+  }
+  bool waits = waiting.count(name) > 0;
+  if (name == "aten::copy_") {
+    try {
+      auto inputs = function.inputs();
+      waits = inputs.size() >= 2 && inputs[0].isTensor() && inputs[1].isTensor() && inputs[0].toTensor().is_cpu() &&
+              !inputs[1].toTensor().is_cpu();
+    } catch (const c10::Error &) {
+      // LibTorch did not box the inputs of this call.
+    }
+  }
+  if (waits && inside == 0) host_reads += name + "\n";
+  return nullptr;
+}
+
+void leave(const at::RecordFunction &, at::ObserverContext *context) {
+  if (context) --inside;
+}
+}  // namespace
+
 extern "C" {
+
+// Notes what this thread reads from tensors, from now on.
+char *gan_host_reads_begin(uint64_t *handle) {
+  return guarded([&] {
+    host_reads.clear();
+    auto callback = at::RecordFunctionCallback(enter, leave).needsInputs(true).scopes({at::RecordScope::FUNCTION});
+    *handle = at::addThreadLocalCallback(callback);
+  });
+}
+
+// Names of the operations, one a line.
+char *gan_host_reads_end(uint64_t handle) {
+  at::removeCallback(handle);
+  return strdup(host_reads.c_str());
+}
 
 // Enters autocast on a device kind (0 CPU, 1 CUDA) with a dtype (0 bf16, 1 f16, -1 off); *before receives what to give back.
 char *gan_autocast_enter(int kind, int dtype, int *before) {

@@ -105,6 +105,15 @@ unsafe extern "C" {
     ) -> *mut c_char;
     pub(crate) fn gan_channels_last(tensor: *const C_tensor, result: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn gan_leaky_relu(tensor: *mut C_tensor, slope: f64) -> *mut c_char;
+    pub(crate) fn gan_convolution(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        stride: i64,
+        padding: i64,
+        transposed: c_int,
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
     pub(crate) fn gan_is_channels_last(tensor: *const C_tensor) -> c_int;
     pub(crate) fn gan_generator_get_state(device: c_int, state: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn gan_generator_set_state(device: c_int, state: *const C_tensor) -> *mut c_char;
@@ -127,6 +136,8 @@ unsafe extern "C" {
     ) -> *mut c_char;
     pub(crate) fn gan_autocast_enter(kind: c_int, dtype: c_int, before: *mut c_int) -> *mut c_char;
     pub(crate) fn gan_autocast_leave(kind: c_int, before: c_int) -> *mut c_char;
+    pub(crate) fn gan_host_reads_begin(handle: *mut u64) -> *mut c_char;
+    pub(crate) fn gan_host_reads_end(handle: u64) -> *mut c_char;
     pub(crate) fn gan_load_cuda() -> *mut c_char;
     pub(crate) fn gan_cuda_device_count() -> c_int;
     pub(crate) fn gan_keep_memory() -> c_int;

@@ -1,14 +1,16 @@
 //! What LibTorch has and tch does not bind, as safe functions over [`tch::Tensor`].
 //!
-//! A C++ shim of three files behind a C ABI (`shim/`): exceptions are caught there and come back as
+//! A C++ shim of four files behind a C ABI (`shim/`): exceptions are caught there and come back as
 //! text. Everything here is small; the mathematics lives in `gan-core` and the variant crates.
 //!
 //! - [`list`]: fused Adam, foreach arithmetic, norms and the non-finite check over tensor lists
 //! - [`random`]: generator states and draws keyed by a seed of their own
-//! - [`runtime`]: autocast with a dtype, CUDA loaded at run time, the allocator
+//! - [`runtime`]: autocast with a dtype, CUDA loaded at run time, the allocator, noting who reads tensors
+//! - [`convolution`]: convolutions whose gradients are faster for the shapes of GANs
 //! - [`mod@format`]: channels-last strides; [`activation`]: leaky ReLU with a slope
 
 pub mod activation;
+pub mod convolution;
 mod ffi;
 pub mod format;
 pub mod list;

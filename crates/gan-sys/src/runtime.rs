@@ -1,4 +1,5 @@
-//! What the process decides once: CUDA, the allocator; and autocast, entered and left like a scope.
+//! What the process decides once: CUDA, the allocator; and what is entered and left like a scope: autocast, and
+//! noting who reads tensors.
 
 use crate::ffi::{self, ShimError, check, take_text};
 use std::marker::PhantomData;
@@ -46,6 +47,41 @@ impl Drop for Autocast {
     fn drop(&mut self) {
         let left = check(unsafe { ffi::gan_autocast_leave(self.kind, self.before) });
         debug_assert!(left.is_ok(), "{left:?}");
+    }
+}
+
+/// Notes, while it lives, every operation of this thread that the host waits for: reading a scalar, comparing to a
+/// truth value, shapes that depend on values, copies from a device. On the CPU a plain copy out of a tensor
+/// (`copy_data`, `Vec::try_from`) is no operation of LibTorch and is not seen.
+#[derive(Debug)]
+pub struct HostReads {
+    handle: u64,
+    /// The observer is a thread's own.
+    not_send: PhantomData<*const ()>,
+}
+
+impl HostReads {
+    /// Begins to note; one at a time on a thread.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn begin() -> Result<Self, ShimError> {
+        let mut handle = 0;
+        check(unsafe { ffi::gan_host_reads_begin(&mut handle) })?;
+        Ok(Self { handle, not_send: PhantomData })
+    }
+
+    /// The operations so far, in their order; notes no more.
+    pub fn end(self) -> Vec<String> {
+        let text = take_text(unsafe { ffi::gan_host_reads_end(self.handle) }).unwrap_or_default();
+        std::mem::forget(self);
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for HostReads {
+    fn drop(&mut self) {
+        let _ = take_text(unsafe { ffi::gan_host_reads_end(self.handle) });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use gan_sys::list::{self, AdamUpdate};
 use gan_sys::runtime::{Autocast, AutocastDtype};
-use gan_sys::{activation, format, random, runtime};
+use gan_sys::{activation, convolution, format, random, runtime};
 use tch::{Device, Kind, Tensor};
 
 fn close(a: &Tensor, b: &Tensor, tolerance: f64) -> bool {
@@ -205,4 +205,104 @@ fn fused_adam_heeds_the_layout_of_gradients() {
         list::fused_adam(&params, grads, moments, moments, &steps, update, None)
     };
     assert!(adam(&short, &long).is_err() && adam(&long, &short).is_err(), "other memory would be read");
+}
+
+/// Shapes for which the shim has ways of its own, and some for which it has none: `(x, weight, transposed)`.
+const CONVOLUTIONS: [([i64; 4], [i64; 4], bool); 5] = [
+    ([2, 3, 8, 6], [5, 3, 4, 4], false),
+    ([2, 5, 4, 3], [5, 3, 4, 4], true),
+    ([2, 1, 9, 8], [5, 1, 3, 3], false),
+    ([2, 256, 4, 4], [256, 256, 4, 4], false),
+    ([2, 256, 2, 2], [256, 256, 4, 4], true),
+];
+
+/// A convolution of stride 2 and padding 1 by the shim and by LibTorch: outputs, then gradients of a weighted sum.
+fn both(x: &[i64], weight: &[i64], transposed: bool, kind: Kind) -> [Vec<Tensor>; 2] {
+    let outputs = if transposed { weight[1] } else { weight[0] };
+    [true, false].map(|ours| {
+        let leaf = |shape: &[i64], seed| randn(shape, seed).to_kind(kind).set_requires_grad(true);
+        let (x, weight, bias) = (leaf(x, 1), leaf(weight, 2), leaf(&[outputs], 3));
+        let input = format::channels_last(&x).expect("format");
+        let y = match (ours, transposed) {
+            (true, _) => convolution::convolution(&input, &weight, Some(&bias), (2, 1), transposed)
+                .expect("convolution"),
+            (false, false) => input.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1),
+            (false, true) => input.conv_transpose2d(&weight, Some(&bias), [2, 2], [1, 1], [0, 0], 1, [1, 1]),
+        };
+        let sum = (&y * randn(&y.size(), 4).to_kind(kind)).sum(Kind::Float);
+        let mut all = vec![y];
+        all.extend(Tensor::run_backward(&[sum], &[&x, &weight, &bias], false, false));
+        all
+    })
+}
+
+#[test]
+fn convolutions_and_their_gradients_are_libtorch_s() {
+    for (x, weight, transposed) in CONVOLUTIONS {
+        for (kind, tolerance) in [(Kind::Float, 2e-5), (Kind::BFloat16, 2e-2)] {
+            let [ours, theirs] = both(&x, &weight, transposed, kind);
+            for (what, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+                assert_eq!((a.size(), a.kind()), (b.size(), b.kind()));
+                let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
+                let scale = b.abs().max().double_value(&[]);
+                assert!(close(&a, &b, tolerance * scale), "{x:?} {weight:?} {kind:?}: tensor {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_convolution_s_gradient_has_a_gradient() {
+    for (x, weight, transposed) in CONVOLUTIONS {
+        let penalty = |ours: bool| {
+            let x = randn(&x, 1).set_requires_grad(true);
+            let weight = randn(&weight, 2).set_requires_grad(true);
+            let input = format::channels_last(&x).expect("format");
+            let y = match (ours, transposed) {
+                (true, _) => {
+                    convolution::convolution(&input, &weight, None, (2, 1), transposed).expect("convolution")
+                }
+                (false, false) => input.conv2d(&weight, None::<&Tensor>, [2, 2], [1, 1], [1, 1], 1),
+                (false, true) => {
+                    input.conv_transpose2d(&weight, None::<&Tensor>, [2, 2], [1, 1], [0, 0], 1, [1, 1])
+                }
+            };
+            let slope = Tensor::run_backward(&[y.square().sum(Kind::Float)], &[&x], true, true).remove(0);
+            Tensor::run_backward(&[slope.square().mean(Kind::Float)], &[&weight], false, false).remove(0)
+        };
+        let (ours, theirs) = (penalty(true), penalty(false));
+        assert!(close(&ours, &theirs, 1e-4 * theirs.abs().max().double_value(&[])), "{x:?} {weight:?}");
+    }
+}
+
+#[test]
+fn convolutions_heed_autocast_and_who_is_asked_for() {
+    let x = format::channels_last(&randn(&[2, 3, 8, 8], 1)).expect("format");
+    let weight = randn(&[4, 3, 4, 4], 2).set_requires_grad(true);
+    {
+        let _on = Autocast::enter(Device::Cpu, AutocastDtype::Bf16).expect("autocast");
+        let y = convolution::convolution(&x, &weight, None, (2, 1), false).expect("convolution");
+        assert_eq!(y.kind(), Kind::BFloat16);
+        let grads = Tensor::run_backward(&[y.sum(Kind::Float)], &[&weight], false, false);
+        assert_eq!((grads[0].kind(), grads[0].size()), (Kind::Float, weight.size()));
+    }
+    let error = convolution::convolution(&x, &randn(&[4, 5, 4, 4], 2), None, (2, 1), false);
+    assert!(error.is_err(), "3 channels are not 5");
+}
+
+#[test]
+fn what_the_host_waits_for_is_noted() {
+    use gan_sys::runtime::HostReads;
+    let tensor = Tensor::from_slice(&[1.0f32, 0.0]);
+    let noted = |read: &dyn Fn()| {
+        let reads = HostReads::begin().expect("an observer");
+        read();
+        reads.end()
+    };
+    assert_eq!(noted(&|| drop(&tensor + &tensor)), Vec::<String>::new());
+    assert_eq!(noted(&|| assert_eq!(tensor.double_value(&[0]), 1.0)), ["aten::_local_scalar_dense"]);
+    assert_eq!(noted(&|| drop(tensor.nonzero())), ["aten::nonzero"]);
+    assert_eq!(noted(&|| assert!(tensor.equal(&tensor))), ["aten::equal"]);
+    drop(HostReads::begin().expect("an observer"));
+    assert!(noted(&|| drop(tensor.sum(Kind::Float))).is_empty());
 }

@@ -1,7 +1,12 @@
 //! Convolutions and batch normalisation, with PyTorch's names for their tensors.
+//!
+//! A convolution's weight is plain when an [`Init`] is given, or spectrally normalised
+//! ([`Init::with_spectral_norm`]). Plain layers have `forward`; `forward_in` serves both.
 
 use crate::error::Result;
+use crate::nn::weight::{Weight, WeightOptions};
 use crate::nn::{Init, Scope};
+use gan_sys::convolution::convolution;
 use tch::Tensor;
 
 /// Which statistics normalisations use.
@@ -29,74 +34,143 @@ pub struct ConvOptions {
 /// A 2-D convolution: `weight` `[out, in, k, k]`, `bias` `[out]`.
 #[derive(Debug)]
 pub struct Conv2d {
-    weight: Tensor,
+    weight: Weight,
     bias: Option<Tensor>,
     options: ConvOptions,
 }
 
 impl Conv2d {
-    /// A convolution in `scope`; the bias begins at 0.
+    /// A convolution in `scope`; the bias begins at 0, under [`Init::PyTorch`] as the weight does.
     ///
     /// # Errors
-    /// A name given twice; LibTorch's.
+    /// A name given twice; a normalisation that cannot work; LibTorch's.
     pub fn new(
         mut scope: Scope,
         inputs: i64,
         outputs: i64,
         options: ConvOptions,
-        init: Init,
+        weight: impl Into<WeightOptions>,
     ) -> Result<Self> {
-        let weight = scope.parameter("weight", &[outputs, inputs, options.kernel, options.kernel], init)?;
-        let bias = options.bias.then(|| scope.parameter("bias", &[outputs], Init::Zeros)).transpose()?;
+        let shape = [outputs, inputs, options.kernel, options.kernel];
+        let bias = options.bias.then_some(outputs);
+        let (weight, bias) = Weight::with_bias(&mut scope, &shape, 0, bias, weight.into())?;
         Ok(Self { weight, bias, options })
     }
 
     /// # Shapes
     /// `[N, in, H, W]` to `[N, out, (H + 2 padding - kernel) / stride + 1, ...]`
+    ///
+    /// # Errors
+    /// A weight that is normalised; LibTorch's.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let ConvOptions { stride, padding, .. } = self.options;
-        Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), [stride; 2], [padding; 2], [1; 2], 1)?)
+        self.convolve(x, self.weight.plain()?)
     }
+
+    /// As [`Conv2d::forward`], for any weight.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn forward_in(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.convolve(x, &self.weight.effective(mode)?)
+    }
+
+    /// The weight, to look at.
+    pub fn weight(&self) -> &Weight {
+        &self.weight
+    }
+
+    fn convolve(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let ConvOptions { kernel, stride, padding, .. } = self.options;
+        if padding == 0 && x.size().get(2..) == Some(&[kernel; 2]) {
+            return whole(x, weight, self.bias.as_ref());
+        }
+        Ok(convolution(x, weight, self.bias.as_ref(), (stride, padding), false)?)
+    }
+}
+
+/// A convolution whose kernel is as large as its input: one matrix product, where oneDNN would convert layouts.
+fn whole(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let rows = |tensor: &Tensor| -> Result<Tensor> {
+        let outer = tensor.size()[0];
+        if weight.is_contiguous() {
+            return Ok(tensor.f_reshape([outer, -1])?);
+        }
+        Ok(tensor.f_permute([0, 2, 3, 1])?.f_reshape([outer, -1])?) // as channels-last memory lies: no copy
+    };
+    Ok(rows(x)?.f_linear(&rows(weight)?, bias)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?)
 }
 
 /// A transposed 2-D convolution: `weight` `[in, out, k, k]`, `bias` `[out]`.
 #[derive(Debug)]
 pub struct ConvTranspose2d {
-    weight: Tensor,
+    weight: Weight,
     bias: Option<Tensor>,
     options: ConvOptions,
 }
 
 impl ConvTranspose2d {
-    /// A transposed convolution in `scope`; the bias begins at 0.
+    /// A transposed convolution in `scope`; the bias begins at 0, under [`Init::PyTorch`] as the weight does.
     ///
     /// # Errors
-    /// A name given twice; LibTorch's.
+    /// A name given twice; a normalisation that cannot work; LibTorch's.
     pub fn new(
         mut scope: Scope,
         inputs: i64,
         outputs: i64,
         options: ConvOptions,
-        init: Init,
+        weight: impl Into<WeightOptions>,
     ) -> Result<Self> {
-        let weight = scope.parameter("weight", &[inputs, outputs, options.kernel, options.kernel], init)?;
-        let bias = options.bias.then(|| scope.parameter("bias", &[outputs], Init::Zeros)).transpose()?;
+        let shape = [inputs, outputs, options.kernel, options.kernel];
+        let bias = options.bias.then_some(outputs);
+        let (weight, bias) = Weight::with_bias(&mut scope, &shape, 1, bias, weight.into())?;
         Ok(Self { weight, bias, options })
     }
 
     /// # Shapes
     /// `[N, in, H, W]` to `[N, out, (H - 1) stride - 2 padding + kernel, ...]`
+    ///
+    /// # Errors
+    /// A weight that is normalised; LibTorch's.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.convolve(x, self.weight.plain()?)
+    }
+
+    /// As [`ConvTranspose2d::forward`], for any weight.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn forward_in(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.convolve(x, &self.weight.effective(mode)?)
+    }
+
+    /// The weight, to look at.
+    pub fn weight(&self) -> &Weight {
+        &self.weight
+    }
+
+    fn convolve(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let ConvOptions { stride, padding, .. } = self.options;
-        Ok(x.f_conv_transpose2d(
-            &self.weight,
-            self.bias.as_ref(),
-            [stride; 2],
-            [padding; 2],
-            [0; 2],
-            1,
-            [1; 2],
-        )?)
+        if padding == 0 && x.size().get(2..) == Some(&[1; 2]) {
+            return from_point(x, weight, self.bias.as_ref());
+        }
+        Ok(convolution(x, weight, self.bias.as_ref(), (stride, padding), true)?)
+    }
+}
+
+/// A transposed convolution of one pixel: one matrix product, where oneDNN would convert layouts.
+fn from_point(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let (inputs, outputs, height, width) = weight.size4()?;
+    let rows = x.f_reshape([-1, inputs])?;
+    let x = if weight.is_contiguous() {
+        rows.f_matmul(&weight.f_reshape([inputs, -1])?)?.f_reshape([-1, outputs, height, width])?
+    } else {
+        // As channels-last memory lies: no copy.
+        let weight = weight.f_permute([0, 2, 3, 1])?.f_reshape([inputs, -1])?;
+        rows.f_matmul(&weight)?.f_reshape([-1, height, width, outputs])?.f_permute([0, 3, 1, 2])?
+    };
+    match bias {
+        Some(bias) => Ok(x.f_add(&bias.f_reshape([1, -1, 1, 1])?)?),
+        None => Ok(x),
     }
 }
 
