@@ -1,4 +1,4 @@
-//! The known key nearest to a mistyped one.
+//! The known key or word nearest to a mistyped one.
 
 /// The dotted path in `known` that `typed` most likely meant, if any is near enough. A path may be meant
 /// by its last parts alone: `lerning_rate` is compared with the last part of every path.
@@ -14,6 +14,20 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     (distance <= 2.max(typed.len() / 3)).then_some(found)
 }
 
+/// What serde says about a word that is no choice, with the choice that was most likely meant.
+pub fn with_choice(complaint: &str) -> String {
+    let quoted: Vec<&str> = complaint.split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((typed, choices)) if complaint.starts_with("unknown variant `") => {
+            match nearest(typed, choices.iter().copied()) {
+                Some(choice) => format!("{complaint}; did you mean {choice}?"),
+                None => complaint.to_owned(),
+            }
+        }
+        _ => complaint.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +40,14 @@ mod tests {
         assert_eq!(nearest("generator_optimiser.lr", known), Some("dcgan.generator_optimizer.lr"));
         assert_eq!(nearest("ema.rampup", known), Some("dcgan.ema.ramp_up"));
         assert_eq!(nearest("momentum_of_everything", known), None);
+    }
+
+    #[test]
+    fn choices_are_suggested_where_one_is_near() {
+        let complaint = "unknown variant `hing`, expected one of `minimax`, `hinge`, `wasserstein`";
+        assert_eq!(with_choice(complaint), format!("{complaint}; did you mean hinge?"));
+        for other in ["unknown variant `x`, expected `hinge`", "missing field `lr`", "unknown variant `"] {
+            assert_eq!(with_choice(other), other);
+        }
     }
 }

@@ -1,5 +1,7 @@
-//! Adversarial losses: logits in, scalar out. They know no networks.
+//! Losses: logits or features in, scalar out. They know no networks.
 
 mod adversarial;
+pub mod classification;
+pub mod feature_matching;
 
 pub use adversarial::AdversarialLoss;

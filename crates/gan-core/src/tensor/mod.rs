@@ -1,6 +1,9 @@
-//! Tensor glue: shape guards, value ranges, grids, files.
+//! Tensor glue: shape guards, value ranges and kinds, grids, files.
 
 pub mod file;
 pub mod grid;
 pub mod guard;
 pub mod range;
+mod wide;
+
+pub use wide::wide;
