@@ -7,11 +7,13 @@ const LONGEST_FILE: usize = 500;
 const LARGEST_FILE: u64 = 5 << 20;
 
 /// Only players, averages and checkpoint loading write parameters (invariant 2); these files do it.
-const WRITERS: [&str; 6] = [
+const WRITERS: [&str; 7] = [
     "crates/gan-core/src/player.rs",
     "crates/gan-core/src/optim.rs",
     "crates/gan-core/src/ema.rs",
     "crates/gan-core/src/nn/parameters.rs",
+    // Moves buffers: the vectors of power iteration.
+    "crates/gan-core/src/nn/spectral_norm.rs",
     // Copies pixels into a sheet.
     "crates/gan-core/src/tensor/grid.rs",
     "crates/gan-sys/src/list.rs",

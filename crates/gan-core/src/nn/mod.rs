@@ -4,11 +4,25 @@
 //! given twice. A module is a plain struct of tensors made from a [`Scope`]; the tensors in the
 //! store and in the module are the same storage.
 
+mod attention;
+mod conditional_norm;
 mod init;
 mod layers;
+mod linear;
+mod minibatch;
+mod norm;
 mod parameters;
+mod spectral_norm;
+mod weight;
 
+pub use attention::SelfAttention;
+pub use conditional_norm::{Condition, ConditionalNorm, ConditionalNormOptions, GainBatchNorm2d, Statistics};
 pub use gan_sys::activation::leaky_relu;
 pub use init::Init;
 pub use layers::{BatchNorm2d, Conv2d, ConvOptions, ConvTranspose2d, Mode};
+pub use linear::{Embedding, Linear};
+pub use minibatch::{DiscriminationOptions, MinibatchDiscrimination, MinibatchStddev, SelfTerm};
+pub use norm::{InstanceNorm2d, LayerNorm};
 pub use parameters::{Entry, Parameters, Scope};
+pub use spectral_norm::{SpectralForm, SpectralNorm};
+pub use weight::{Weight, WeightOptions};
