@@ -121,6 +121,15 @@ impl Player {
     /// # Errors
     /// As [`Player::descend`].
     pub fn apply(&mut self, ctx: &StepCtx) -> Result<()> {
+        self.apply_unless(ctx, None)
+    }
+
+    /// [`Player::apply`], but where `hold` (f32 scalar on the device) is 1 the player stands still: decided on the
+    /// device, without a host read.
+    ///
+    /// # Errors
+    /// As [`Player::descend`].
+    pub fn apply_unless(&mut self, ctx: &StepCtx, hold: Option<&Tensor>) -> Result<()> {
         let mut gradients = std::mem::take(&mut self.accumulated);
         ctx.comm().all_reduce_mean(&mut gradients)?;
         let used: Vec<Tensor> = gradients.iter().filter(|g| g.defined()).map(Tensor::shallow_clone).collect();
@@ -145,8 +154,46 @@ impl Player {
                 *gradient = gradient.f_mul(&factor)?;
             }
         }
-        self.adam.step(&self.parameters.trainable(), &gradients, &skip)?;
+        let still = match hold {
+            Some(hold) => skip.f_maximum(&hold.f_reshape(skip.size())?)?,
+            None => skip.shallow_clone(),
+        };
+        self.adam.step(&self.parameters.trainable(), &gradients, &still, ctx.clock().images)?;
         self.note_skip(&skip, ctx.clock().step + 1)
+    }
+
+    /// Adds gradients to what [`Player::apply`] will use, for regularisers of weights that know theirs in closed form;
+    /// `gradient_of` gives `None` for a parameter that it leaves alone.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn accumulate_each(
+        &mut self,
+        gradient_of: &dyn Fn(&str, &Tensor) -> Result<Option<Tensor>>,
+    ) -> Result<()> {
+        if self.accumulated.is_empty() {
+            self.accumulated = self.parameters.trainable().iter().map(|_| Tensor::new()).collect();
+        }
+        let trainable = self.parameters.entries().iter().filter(|entry| entry.trainable);
+        for (sum, entry) in self.accumulated.iter_mut().zip(trainable) {
+            if let Some(gradient) = gradient_of(&entry.name, &entry.tensor)? {
+                *sum = if sum.defined() { sum.f_add(&gradient)? } else { gradient };
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts every parameter back into [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn clip_weights(&mut self, limit: f64) -> Result<()> {
+        tch::no_grad(|| {
+            for parameter in self.parameters.trainable() {
+                let _ = parameter.shallow_clone().f_clamp_(-limit, limit)?;
+            }
+            Ok(())
+        })
     }
 
     /// Updates skipped since the last call, and the step of the first one. Reads the device: once per tick.

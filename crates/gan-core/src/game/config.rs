@@ -1,0 +1,375 @@
+//! What a game is made of, as plain data, and which settings contradict each other.
+
+use super::balance::BalanceConfig;
+use crate::augment::{DiffAugment, FlipShift, InstanceNoise};
+use crate::error::{Error, Result};
+use crate::loss::AdversarialLoss;
+use crate::optim::{AdamConfig, Ramp};
+use serde::{Deserialize, Serialize};
+
+/// How the two players play. Defaults are Goodfellow's: one update each, nothing added.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GameConfig {
+    /// Updates of the discriminator in a step (k of Algorithm 1; 5 in WGAN).
+    pub discriminator_steps: u32,
+    /// Updates of the generator in a step.
+    pub generator_steps: u32,
+    /// Parts in which a batch is worked off, their gradients added up: less memory, the same step (but for batch statistics).
+    pub micro_batches: i64,
+    /// Images that the discriminator sees at once, side by side as channels (PacGAN: 2 to 4).
+    pub pack: i64,
+    /// The label of reals is 1 - this (Salimans et al. 2016, section 3.4: 0.1); cross-entropy losses only.
+    pub label_smoothing: f64,
+    /// The weight of the generator's adversarial loss; 0 leaves feature matching alone.
+    pub adversarial: f64,
+    /// The weight of feature matching in the generator's loss (Salimans et al. 2016, section 3.1).
+    pub feature_matching: f64,
+    /// The weight of the mode-seeking loss in the generator's (Mao et al. 2019: 1).
+    pub mode_seeking: f64,
+    /// The generator learns from its best fakes only.
+    pub top_k: TopK,
+    /// The L2 norm to which a player's gradient is cut before an update; 0 for none.
+    pub clip_gradient: f64,
+    /// Noise on everything that the discriminator sees.
+    pub instance_noise: InstanceNoise,
+    /// Differentiable augmentation of everything that the discriminator sees.
+    pub augment: DiffAugment,
+    /// Holding the stronger player back.
+    pub balance: BalanceConfig,
+}
+
+/// Top-k training (Sinha et al. 2020): the share of fakes, those with the highest logits, that the generator learns from. It
+/// falls from 1 to `share` along a straight line.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TopK {
+    /// The last share, above 0 to 1; 1 switches it off, the paper ends at 0.5.
+    pub share: f64,
+    /// Images shown when it is reached; 0: from the start.
+    pub until_images: u64,
+}
+
+impl Default for TopK {
+    fn default() -> Self {
+        Self { share: 1.0, until_images: 0 }
+    }
+}
+
+impl TopK {
+    /// How many of `count` fakes count after `images` images.
+    pub fn of(self, count: i64, images: u64) -> i64 {
+        let done =
+            if self.until_images == 0 { 1.0 } else { (images as f64 / self.until_images as f64).min(1.0) };
+        let share = 1.0 - (1.0 - self.share) * done;
+        ((count as f64 * share).round() as i64).clamp(1, count)
+    }
+}
+
+impl Default for GameConfig {
+    fn default() -> Self {
+        Self {
+            discriminator_steps: 1,
+            generator_steps: 1,
+            micro_batches: 1,
+            pack: 1,
+            label_smoothing: 0.0,
+            adversarial: 1.0,
+            feature_matching: 0.0,
+            mode_seeking: 0.0,
+            top_k: TopK::default(),
+            clip_gradient: 0.0,
+            instance_noise: InstanceNoise::default(),
+            augment: DiffAugment::default(),
+            balance: BalanceConfig::default(),
+        }
+    }
+}
+
+impl GameConfig {
+    /// What [`Player::with_clip_norm`](crate::player::Player::with_clip_norm) takes.
+    pub fn clip_norm(&self) -> Option<f64> {
+        (self.clip_gradient > 0.0).then_some(self.clip_gradient)
+    }
+}
+
+/// Penalties on both players; a weight of 0 switches one off.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegularizerConfig {
+    /// γ of R1: γ/2 E ‖∇D(x)‖² on reals (Mescheder et al. 2018).
+    pub r1: f64,
+    /// γ of R2, the same on fakes.
+    pub r2: f64,
+    /// λ of WGAN-GP: λ E (‖∇D(x̂)‖ - 1)² between reals and fakes (Gulrajani et al. 2017: 10).
+    pub wgan_gp: f64,
+    /// λ of DRAGAN: the same around reals (Kodali et al. 2017: 10).
+    pub dragan: f64,
+    /// λ of the zero-centred penalty between reals and fakes (Thanh-Tung et al. 2019).
+    pub zero_centered: f64,
+    /// The gradient penalties above are taken every n-th update, n times as strong, in an update of their own with
+    /// Adam corrected for it (lazy regularisation, Karras et al. 2020, appendix B). 1: in every update.
+    pub every: u64,
+    /// How their strength changes over a run: a factor, 1 up to `begin` (R3GAN's falls).
+    pub schedule: Ramp,
+    /// λ of LeCam (Tseng et al. 2021: 0.01 to 0.3).
+    pub lecam: f64,
+    /// λ of consistency on reals: CR (Zhang et al. 2020: 10), bCR together with the next.
+    pub consistency_real: f64,
+    /// λ of consistency on fakes (bCR, Zhao et al. 2021: 10).
+    pub consistency_fake: f64,
+    /// λ of the discriminator's half of latent consistency (zCR there: 5).
+    pub consistency_latent: f64,
+    /// λ of the generator's half of it (0.5).
+    pub latent_sensitivity: f64,
+    /// How far latents are moved for the two above.
+    pub latent_sigma: f64,
+    /// The change of images under consistency.
+    pub consistency_change: FlipShift,
+    /// Orthogonal regularisation of the generator's weights (Brock et al. 2019, off the diagonal: 1e-4).
+    pub orthogonal_generator: f64,
+    /// The same for the discriminator.
+    pub orthogonal_discriminator: f64,
+    /// The discriminator's weights are put back into [-c, c] after every update (WGAN: 0.01). 0: they are not.
+    pub clip_weights: f64,
+}
+
+impl Default for RegularizerConfig {
+    fn default() -> Self {
+        Self {
+            r1: 0.0,
+            r2: 0.0,
+            wgan_gp: 0.0,
+            dragan: 0.0,
+            zero_centered: 0.0,
+            every: 1,
+            schedule: Ramp::default(),
+            lecam: 0.0,
+            consistency_real: 0.0,
+            consistency_fake: 0.0,
+            consistency_latent: 0.0,
+            latent_sensitivity: 0.0,
+            latent_sigma: 0.05,
+            consistency_change: FlipShift::default(),
+            orthogonal_generator: 0.0,
+            orthogonal_discriminator: 0.0,
+            clip_weights: 0.0,
+        }
+    }
+}
+
+impl RegularizerConfig {
+    /// Whether the gradient along D's input is penalised.
+    pub fn penalises_gradients(&self) -> bool {
+        [self.r1, self.r2, self.wgan_gp, self.dragan, self.zero_centered].iter().any(|weight| *weight > 0.0)
+    }
+
+    /// How strong the gradient penalties are after `images` images.
+    pub fn strength(&self, images: u64) -> f64 {
+        self.schedule.at(1.0, images)
+    }
+
+    /// Whether that happens in updates of their own.
+    pub fn is_lazy(&self) -> bool {
+        self.every > 1 && self.penalises_gradients()
+    }
+
+    /// The discriminator's Adam: corrected for the additional updates of lazy regularisation.
+    #[must_use]
+    pub fn adam(&self, adam: AdamConfig) -> AdamConfig {
+        if self.is_lazy() { adam.lazy(self.every) } else { adam }
+    }
+}
+
+/// Whether the parts of a game go together. `variant` is the configuration's section, `batch` and `size` (of
+/// images, in pixels) the variant's.
+///
+/// # Errors
+/// The first setting that cannot work, with what would.
+pub fn check(
+    variant: &str,
+    (batch, size): (i64, i64),
+    loss: AdversarialLoss,
+    regularizer: &RegularizerConfig,
+    game: &GameConfig,
+) -> Result<()> {
+    let refuse = |field: &str, why: String| Err(Error::config(format!("{variant}.{field}"), why));
+    let weights = [
+        ("regularizer.r1", regularizer.r1),
+        ("regularizer.r2", regularizer.r2),
+        ("regularizer.wgan_gp", regularizer.wgan_gp),
+        ("regularizer.dragan", regularizer.dragan),
+        ("regularizer.zero_centered", regularizer.zero_centered),
+        ("regularizer.lecam", regularizer.lecam),
+        ("regularizer.consistency_real", regularizer.consistency_real),
+        ("regularizer.consistency_fake", regularizer.consistency_fake),
+        ("regularizer.consistency_latent", regularizer.consistency_latent),
+        ("regularizer.latent_sensitivity", regularizer.latent_sensitivity),
+        ("regularizer.latent_sigma", regularizer.latent_sigma),
+        ("regularizer.orthogonal_generator", regularizer.orthogonal_generator),
+        ("regularizer.orthogonal_discriminator", regularizer.orthogonal_discriminator),
+        ("regularizer.clip_weights", regularizer.clip_weights),
+        ("game.adversarial", game.adversarial),
+        ("game.feature_matching", game.feature_matching),
+        ("game.mode_seeking", game.mode_seeking),
+        ("game.clip_gradient", game.clip_gradient),
+        ("game.label_smoothing", game.label_smoothing),
+    ];
+    if let Some((field, weight)) = weights.into_iter().find(|(_, w)| !(*w >= 0.0 && w.is_finite())) {
+        return refuse(field, format!("{weight} is no weight; it must be 0 or more"));
+    }
+    if regularizer.every == 0 {
+        return refuse("regularizer.every", "must be at least 1: every update".to_owned());
+    }
+    if regularizer.schedule.end > 0
+        && !(regularizer.schedule.to >= 0.0 && regularizer.schedule.begin <= regularizer.schedule.end)
+    {
+        return refuse("regularizer.schedule", "must end after it begins, at 0 or more".to_owned());
+    }
+    if regularizer.clip_weights > 0.0 && regularizer.penalises_gradients() {
+        let why = "weight clipping and a gradient penalty are two ways to one end; set one of them to 0";
+        return refuse("regularizer.clip_weights", why.to_owned());
+    }
+    if game.label_smoothing >= 1.0 {
+        return refuse(
+            "game.label_smoothing",
+            format!("{} is not below 1; 0.1 is usual", game.label_smoothing),
+        );
+    }
+    if game.label_smoothing > 0.0 && !loss.takes_smoothing() {
+        let why =
+            format!("loss {loss} has no labels to smooth; use non_saturating or minimax, or set it to 0");
+        return refuse("game.label_smoothing", why);
+    }
+    if game.discriminator_steps == 0 || game.generator_steps == 0 {
+        return refuse("game", "discriminator_steps and generator_steps must be at least 1".to_owned());
+    }
+    if game.micro_batches < 1 || game.pack < 1 {
+        return refuse("game", "micro_batches and pack must be at least 1".to_owned());
+    }
+    if batch % (game.micro_batches * game.pack) != 0 {
+        let parts = match (game.micro_batches, game.pack) {
+            (1, pack) => format!("packs of {pack}"),
+            (parts, 1) => format!("{parts} micro-batches"),
+            (parts, pack) => format!("{parts} micro-batches in packs of {pack}"),
+        };
+        return refuse("game", format!("{parts} do not divide a batch of {batch}"));
+    }
+    if game.adversarial == 0.0 && game.feature_matching == 0.0 {
+        return refuse(
+            "game.adversarial",
+            "is 0 and so is feature_matching: the generator learns nothing".to_owned(),
+        );
+    }
+    if !(game.top_k.share > 0.0 && game.top_k.share <= 1.0) {
+        return refuse("game.top_k.share", format!("{} is not above 0 to 1", game.top_k.share));
+    }
+    if game.mode_seeking > 0.0 && batch / game.micro_batches < 2 {
+        return refuse("game.mode_seeking", "compares images; a batch needs at least 2".to_owned());
+    }
+    if regularizer.consistency_real > 0.0 || regularizer.consistency_fake > 0.0 {
+        regularizer
+            .consistency_change
+            .validate(&format!("{variant}.regularizer.consistency_change"), size)?;
+    }
+    game.instance_noise.validate(&format!("{variant}.game.instance_noise"))?;
+    game.balance.validate(&format!("{variant}.game.balance"))
+}
+
+/// What may work but probably is not meant, one sentence each. `batch_norm`: whether the discriminator has one.
+pub fn warnings(
+    loss: AdversarialLoss,
+    regularizer: &RegularizerConfig,
+    game: &GameConfig,
+    batch_norm: bool,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    if regularizer.penalises_gradients() && batch_norm {
+        found.push(
+            "a gradient penalty judges samples one by one, and batch normalisation in the discriminator mixes them \
+             (Gulrajani et al. 2017, section 4): --set discriminator_norm=none, layer or spectral is meant for this"
+                .to_owned(),
+        );
+    }
+    if loss == AdversarialLoss::Wasserstein
+        && !regularizer.penalises_gradients()
+        && regularizer.clip_weights == 0.0
+    {
+        found.push(
+            "the Wasserstein loss needs a critic of bounded slope: --set regularizer.wgan_gp=10 (or \
+             regularizer.clip_weights=0.01), unless the critic is spectrally normalised"
+                .to_owned(),
+        );
+    }
+    if loss == AdversarialLoss::Minimax {
+        found.push(
+            "the minimax loss gives the generator almost no gradient while the discriminator wins (Goodfellow et al. \
+             2014, section 3): loss=non_saturating is the usual choice"
+                .to_owned(),
+        );
+    }
+    if batch_norm && game.micro_batches > 1 {
+        found.push(
+            "with batch normalisation every micro-batch has statistics of its own: the step is not quite that of the \
+             whole batch"
+                .to_owned(),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl Fn(&mut AdversarialLoss, &mut RegularizerConfig, &mut GameConfig)) -> String {
+        let (mut loss, mut regularizer, mut game) =
+            (AdversarialLoss::default(), RegularizerConfig::default(), GameConfig::default());
+        change(&mut loss, &mut regularizer, &mut game);
+        let error = check("dcgan", (64, 32), loss, &regularizer, &game).expect_err("refused").to_string();
+        assert_eq!(error.lines().count(), 1, "{error}");
+        error
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        use AdversarialLoss::Hinge;
+        check("dcgan", (64, 32), Hinge, &RegularizerConfig::default(), &GameConfig::default())
+            .expect("defaults");
+        assert!(refused(|_, r, _| r.r1 = -1.0).contains("dcgan.regularizer.r1"));
+        assert!(refused(|_, r, _| r.wgan_gp = f64::NAN).contains("regularizer.wgan_gp"));
+        assert!(refused(|_, r, _| (r.schedule.begin, r.schedule.end) = (2, 1)).contains("schedule"));
+        assert!(refused(|_, r, _| r.every = 0).contains("regularizer.every"));
+        assert!(refused(|_, r, _| (r.wgan_gp, r.clip_weights) = (10.0, 0.01)).contains("two ways"));
+        assert!(refused(|loss, _, g| (*loss, g.label_smoothing) = (Hinge, 0.1)).contains("hinge"));
+        assert!(refused(|_, _, g| g.label_smoothing = 1.0).contains("0.1 is usual"));
+        assert!(refused(|_, _, g| g.pack = 3).contains("packs of 3 do not divide a batch of 64"));
+        assert!(refused(|_, _, g| g.micro_batches = 5).contains("5 micro-batches"));
+        assert!(refused(|_, _, g| g.discriminator_steps = 0).contains("at least 1"));
+        assert!(refused(|_, _, g| g.adversarial = 0.0).contains("learns nothing"));
+        assert!(refused(|_, _, g| g.top_k.share = 0.0).contains("top_k.share"));
+        assert!(refused(|_, _, g| g.instance_noise.sigma = -1.0).contains("instance_noise.sigma"));
+        let shift = |r: &mut RegularizerConfig| (r.consistency_real, r.consistency_change.shift) = (10.0, 32);
+        assert!(refused(|_, r, _| shift(r)).contains("consistency_change.shift"));
+    }
+
+    #[test]
+    fn what_is_probably_not_meant_is_said() {
+        let regularizer = RegularizerConfig { wgan_gp: 10.0, ..RegularizerConfig::default() };
+        let game = GameConfig::default();
+        let said = |loss, regularizer: &RegularizerConfig, norm| warnings(loss, regularizer, &game, norm);
+        assert!(said(AdversarialLoss::Wasserstein, &regularizer, true)[0].contains("batch normalisation"));
+        assert!(said(AdversarialLoss::Wasserstein, &regularizer, false).is_empty());
+        let nothing = RegularizerConfig::default();
+        assert!(said(AdversarialLoss::Wasserstein, &nothing, false)[0].contains("bounded slope"));
+        assert!(said(AdversarialLoss::Hinge, &nothing, true).is_empty());
+    }
+
+    #[test]
+    fn the_share_of_fakes_falls() {
+        let top_k = TopK { share: 0.5, until_images: 100 };
+        assert_eq!([0, 50, 100, 999].map(|images| top_k.of(8, images)), [8, 6, 4, 4]);
+        assert_eq!(TopK::default().of(8, 0), 8);
+        assert_eq!(TopK { share: 0.01, until_images: 0 }.of(8, 0), 1);
+    }
+}
