@@ -63,7 +63,8 @@ pub enum Error {
     /// A player's gradient had an infinite or NaN value. Its parameters were left as they were.
     #[error(
         "the gradient of the {player} was not finite at step {step}; its weights were left unchanged: \
-         lower the learning rate, use --precision f32, or go on past such steps with --set train.on_nonfinite=skip"
+         lower the learning rate, use --precision f32, go on past such steps with --set train.on_nonfinite=skip, or \
+         return to the checkpoint before with --guard rollback"
     )]
     NonFinite {
         /// The player's name.

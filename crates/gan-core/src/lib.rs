@@ -7,7 +7,9 @@
 //! In reading order:
 //! - [`variant`]: what a GAN is to the trainer; [`player`]: parameters that move together
 //! - [`step`]: what a step is given; [`trainer`]: the loop around it
-//! - [`loss`]: logits in, scalar out; [`nn`]: blocks and named parameters
+//! - [`loss`]: logits in, scalar out; [`regularizer`]: what keeps the players stable; [`augment`]: what the
+//!   discriminator is shown; [`nn`]: blocks and named parameters
+//! - [`game`]: all of these played by configuration, for variants that generate from noise
 //! - [`optim`], [`ema`]: how parameters and their averages move
 //! - [`data`]: where batches come from; [`random`]: draws that need no generator state
 //! - [`clock`]: time in images; [`recorder`]: values read once per report
@@ -42,18 +44,21 @@
 
 pub use tch;
 
+pub mod augment;
 pub mod clock;
 pub mod comm;
 pub mod data;
 pub mod device;
 pub mod ema;
 pub mod error;
+pub mod game;
 pub mod loss;
 pub mod nn;
 pub mod optim;
 pub mod player;
 pub mod random;
 pub mod recorder;
+pub mod regularizer;
 pub mod step;
 pub mod tensor;
 pub mod trainer;

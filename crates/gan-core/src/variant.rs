@@ -45,6 +45,16 @@ pub trait Variant {
     /// # Errors
     /// LibTorch's.
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>>;
+
+    /// The discriminator's logits for given images, in evaluation mode and without gradients, to see whether it
+    /// overfits; `None` for a variant whose discriminator cannot be asked so. Must leave the state as it is.
+    ///
+    /// # Shapes
+    /// `images` f32 in [-1, 1], `[N, C, H, W]`, `labels` i64 `[N]`; out `[N]`.
+    fn judge(&self, images: &Tensor, labels: Option<&Tensor>) -> Option<Result<Tensor>> {
+        let _ = (images, labels);
+        None
+    }
 }
 
 /// Reads or writes a variant's state; which of the two is the trainer's business.

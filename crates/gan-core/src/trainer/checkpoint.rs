@@ -1,14 +1,16 @@
-//! A checkpoint: a folder with `meta.json`, safetensors files and `SHA256SUMS` over all of them.
+//! A checkpoint: a folder with `meta.json`, `watch.json`, safetensors files and `SHA256SUMS` over all of them.
 //!
 //! `PLAYER.safetensors` holds weights and buffers under the reference implementation's names, so other
 //! programs read it directly; `PLAYER.adam.safetensors` the optimiser, `PLAYER.average.safetensors` the
-//! moving average, `extra.safetensors` the rest. `sha256sum -c SHA256SUMS` checks it by hand.
+//! moving average, `extra.safetensors` the rest; `watch.json` is what was watched over the run (absent in
+//! checkpoints of versions before it). `sha256sum -c SHA256SUMS` checks it by hand.
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::player::Player;
 use crate::tensor::file::{self, Named};
 use crate::trainer::state::{Loader, Saver};
+use crate::trainer::watch::Watch;
 use crate::variant::Variant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 const FORMAT: u32 = 1;
 const SUMS: &str = "SHA256SUMS";
+const WATCH: &str = "watch.json";
 
 /// Who a run is: carried by every checkpoint, so that sampling needs no flags repeated.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -109,7 +112,7 @@ pub(super) struct Bundle {
 
 impl Bundle {
     /// Copies a variant's whole state off the device.
-    pub(super) fn of<B>(variant: &mut dyn Variant<Batch = B>, meta: Meta) -> Result<Self> {
+    pub(super) fn of<B>(variant: &mut dyn Variant<Batch = B>, meta: Meta, watch: &Watch) -> Result<Self> {
         let mut files = Vec::new();
         for player in variant.players() {
             for (part, tensors) in parts_of(player) {
@@ -122,6 +125,8 @@ impl Bundle {
         let text = serde_json::to_vec_pretty(&meta)
             .map_err(|error| Error::config("meta.json", error.to_string()))?;
         files.push(("meta.json".to_owned(), text));
+        let text = serde_json::to_vec(watch).map_err(|error| Error::config(WATCH, error.to_string()))?;
+        files.push((WATCH.to_owned(), text));
         Ok(Self { name: format!("{:09}", meta.clock.images), files })
     }
 
@@ -232,6 +237,18 @@ impl Checkpoint {
             players.first().and_then(|player| player.parameters().trainable().first().map(|t| t.device()));
         let device = first.unwrap_or(tch::Device::Cpu);
         variant.extra_state(&mut Loader { tensors: &extra, device }).map_err(explain)
+    }
+
+    /// What was watched over the run until then; fresh for a checkpoint of a version that did not watch.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn watch(&self) -> Result<Watch> {
+        let Some((_, sum)) = self.sums.iter().find(|(name, _)| name == WATCH) else {
+            return Ok(Watch::default());
+        };
+        serde_json::from_slice(&read_verified(&self.path, WATCH, sum)?)
+            .map_err(|error| Error::checkpoint(&self.path, format!("{WATCH} is not readable ({error})")))
     }
 
     /// The tensors of one file, verified again as they are read.

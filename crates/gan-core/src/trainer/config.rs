@@ -1,6 +1,7 @@
 //! How long a run is and how often things happen in it.
 
 use crate::error::{Error, Result};
+use crate::trainer::guard::GuardMode;
 use serde::{Deserialize, Serialize};
 
 /// A run's length and cadences. Time is counted in images shown to the discriminator.
@@ -21,6 +22,14 @@ pub struct TrainConfig {
     pub keep_checkpoints: usize,
     /// What happens after a gradient that was not finite.
     pub on_nonfinite: OnNonFinite,
+    /// Images between two evaluations of samples; 0 for none.
+    pub evaluate_images: u64,
+    /// Evaluations without a better one after which the run ends; 0 for never.
+    pub stop_on_plateau: u64,
+    /// What happens when the run collapses: `off`, `warn` or `rollback`.
+    pub guard: GuardMode,
+    /// How often `rollback` goes back to a checkpoint from before a collapse, each time with half the learning rates.
+    pub guard_rollbacks: u32,
 }
 
 /// What happens after a gradient that was not finite. The update is left out in either case.
@@ -43,22 +52,39 @@ impl Default for TrainConfig {
             checkpoint_images: 50_000,
             keep_checkpoints: 3,
             on_nonfinite: OnNonFinite::Stop,
+            evaluate_images: 20_000,
+            stop_on_plateau: 0,
+            guard: GuardMode::Warn,
+            guard_rollbacks: 3,
         }
     }
 }
 
 impl TrainConfig {
     /// # Errors
-    /// A length or number of checkpoints that is 0.
+    /// A length or number of checkpoints that is 0; settings that contradict each other.
     pub fn validate(&self) -> Result<()> {
         let positive = [
             ("train.images", self.images),
             ("train.report_images", self.report_images),
             ("train.keep_checkpoints", self.keep_checkpoints as u64),
         ];
-        match positive.into_iter().find(|(_, value)| *value == 0) {
-            Some((field, _)) => Err(Error::config(field, "must be at least 1")),
-            None => Ok(()),
+        if let Some((field, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(Error::config(field, "must be at least 1"));
+        }
+        if self.stop_on_plateau > 0 && self.evaluate_images == 0 {
+            let why = "a plateau is seen at evaluations: set train.evaluate_images, or this to 0";
+            return Err(Error::config("train.stop_on_plateau", why));
+        }
+        match (self.guard, self.guard_rollbacks) {
+            (GuardMode::Rollback, 0) => {
+                let why = "must be at least 1 where train.guard is rollback; use train.guard=warn for none";
+                Err(Error::config("train.guard_rollbacks", why))
+            }
+            (_, 33..) => {
+                Err(Error::config("train.guard_rollbacks", "is 32 at most: each halves the learning rates"))
+            }
+            _ => Ok(()),
         }
     }
 }

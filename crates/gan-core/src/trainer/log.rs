@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::recorder::Moments;
+use crate::trainer::guard::Finding;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -25,6 +26,9 @@ pub struct Report {
     pub values: BTreeMap<String, Moments>,
     /// Host seconds spent in each phase of the step.
     pub phase_seconds: BTreeMap<String, f64>,
+    /// Signs of a collapse that are new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 /// The file, open for appending.
@@ -73,6 +77,7 @@ mod tests {
             share_in_steps: 1.0,
             values: BTreeMap::new(),
             phase_seconds: BTreeMap::new(),
+            findings: Vec::new(),
         }
     }
 

@@ -2,15 +2,26 @@
 
 mod checkpoint;
 mod config;
+mod convergence;
+mod guard;
 mod log;
+mod rollback;
 mod run_dir;
+mod series;
 mod state;
+mod summary;
+mod watch;
 mod writer;
 
 pub use checkpoint::{Checkpoint, Identity, Meta, Parts};
 pub use config::{OnNonFinite, TrainConfig};
+pub use convergence::{Better, Convergence, Movement, Quality};
+pub use guard::{Finding, Guard, GuardMode, Sign};
 pub use log::Report;
 pub use run_dir::RunDir;
+pub use series::{Direction, Series, Trend};
+pub use summary::Standing;
+pub use watch::{Event, Watch};
 
 use crate::clock::{Clock, Every};
 use crate::comm::{Comm, Solo};
@@ -18,29 +29,35 @@ use crate::data::Source;
 use crate::device::DevicePolicy;
 use crate::error::{Error, Result};
 use crate::random;
-use crate::recorder::Recorder;
+use crate::recorder::{Moments, Recorder};
 use crate::step::StepCtx;
 use crate::variant::{Panel, PreviewCtx, Variant};
 use log::Log;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
-use writer::CheckpointWriter;
+use writer::{CheckpointWriter, Places};
 
 /// What one call of [`Trainer::advance`] brought about.
 #[derive(Debug)]
 pub struct Tick {
     /// Where the run stands now.
     pub clock: Clock,
+    /// Whether samples are to be evaluated now: hand the numbers in with [`Trainer::observe_quality`] and
+    /// [`Trainer::observe`] before the next call of [`Trainer::advance`], which makes no step but the report and the
+    /// checkpoint that are due with it, so that both hold the numbers.
+    pub evaluate: bool,
     /// The values since the last report, when one was due. It is in `log.jsonl` already.
     pub report: Option<Report>,
     /// Whether pictures are due: see [`Trainer::preview`].
     pub preview: bool,
     /// The checkpoint that is being written, when one was due.
     pub checkpoint: Option<PathBuf>,
-    /// Whether the run has shown all its images.
+    /// Whether the run has shown all its images, or has stopped on a plateau ([`Watch::stopped_on_plateau`]).
     pub finished: bool,
-    /// One sentence each for what went wrong without ending the run, such as a full disk.
+    /// One sentence each for what went wrong without ending the run: a full disk, a sign of collapse, a return to an
+    /// earlier checkpoint.
     pub warnings: Vec<String>,
 }
 
@@ -61,6 +78,22 @@ pub struct Trainer {
     log_from: u64,
     writer: CheckpointWriter,
     warnings: Vec<String>,
+    watch: Watch,
+    /// What is due once the numbers of an evaluation were handed in.
+    held: Option<Due>,
+    /// Numbers of an evaluation, waiting for the report.
+    handed: Vec<(String, f64)>,
+    /// Whether the last evaluation was the best so far.
+    is_best: bool,
+}
+
+/// What a step brings with it.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    report: bool,
+    preview: bool,
+    checkpoint: bool,
+    finished: bool,
 }
 
 /// The time since the last report.
@@ -92,6 +125,10 @@ impl Trainer {
             log_from: 0,
             writer,
             warnings: Vec::new(),
+            watch: Watch::default(),
+            held: None,
+            handed: Vec::new(),
+            is_best: false,
         })
     }
 
@@ -106,13 +143,15 @@ impl Trainer {
         variant: &mut dyn Variant<Batch = B>,
         source: &mut dyn Source<B>,
     ) -> Result<()> {
+        self.watch = checkpoint.watch()?;
+        if std::mem::take(&mut self.watch.stopped_on_plateau) {
+            self.watch.convergence.renew_patience();
+        }
         checkpoint.restore(variant, Parts::Everything)?;
         source.seek(checkpoint.meta.source_position)?;
-        self.clock = checkpoint.meta.clock;
-        self.warnings.extend(self.run.set_aside_after(self.clock.images)?);
+        self.warnings.extend(self.run.set_aside_after(checkpoint.meta.clock.images)?);
         self.seconds = checkpoint.meta.seconds;
-        (self.log, self.log_from) = (None, self.clock.step);
-        self.window = Window { started: Instant::now(), images: self.clock.images, in_steps: 0.0 };
+        self.stand_at(checkpoint.meta.clock, variant);
         Ok(())
     }
 
@@ -131,7 +170,26 @@ impl Trainer {
         &self.config
     }
 
-    /// One step, then averages, then the clock; then report and checkpoint if they are due.
+    /// What was watched so far: the signs of convergence and of collapse.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Hands in a measure of sample quality. The first measure ever handed in decides the best checkpoint (`best/` in
+    /// the run's folder) and when a plateau is reached; each is logged as `quality/NAME`.
+    pub fn observe_quality(&mut self, name: &str, value: f64, better: Better) {
+        self.is_best |= self.watch.convergence.observe_quality(self.clock.images, name, value, better);
+        self.observe(&format!("quality/{name}"), value);
+    }
+
+    /// Hands in any other number of an evaluation for the next report. The guard looks at `diversity/samples` beside
+    /// `diversity/reals`, the summary at `accuracy/trained`, `accuracy/held_out` and `overfitting/r_v`.
+    pub fn observe(&mut self, name: &str, value: f64) {
+        self.handed.push((name.to_owned(), value));
+    }
+
+    /// One step, then averages, then the clock; then report and checkpoint if they are due. Where an evaluation is
+    /// due they wait for the next call: see [`Tick::evaluate`].
     ///
     /// # Errors
     /// Data that cannot be read; a gradient that was not finite, if the policy says stop; LibTorch's.
@@ -140,6 +198,13 @@ impl Trainer {
         variant: &mut dyn Variant<Batch = B>,
         source: &mut dyn Source<B>,
     ) -> Result<Tick> {
+        if let Some(due) = self.held.take() {
+            return self.settle(variant, source, due);
+        }
+        if self.clock.step == 0 && self.watch.rollbacks == 0 && self.config.guard == GuardMode::Rollback {
+            // So that there is always somewhere to go back to.
+            self.save(variant, source, Places::CHECKPOINT)?;
+        }
         let started = Instant::now();
         self.step(variant, source)?;
         self.window.in_steps += started.elapsed().as_secs_f64();
@@ -150,16 +215,22 @@ impl Trainer {
         let after = self.clock.images;
         let due = |images: u64| Every(images).due(before, after);
 
+        let evaluate = due(self.config.evaluate_images);
         let finished = after >= self.config.images;
-        let checkpoint_due = finished || due(self.config.checkpoint_images);
-        // A checkpoint closes the report window, so that a resumed run logs what an uninterrupted one does.
-        let report_due = checkpoint_due || due(self.config.report_images);
-        let report = if report_due { Some(self.report(variant)?) } else { None };
-        let checkpoint = if checkpoint_due { self.save(variant, source)? } else { None };
-        self.warnings.extend(self.writer.take_warnings());
-        let preview = finished || self.clock.step == 1 || due(self.config.preview_images);
-        let warnings = std::mem::take(&mut self.warnings);
-        Ok(Tick { clock: self.clock, report, preview, checkpoint, finished, warnings })
+        let checkpoint = finished || due(self.config.checkpoint_images);
+        let due = Due {
+            // A checkpoint closes the report window, so that a resumed run logs what an uninterrupted one does.
+            report: checkpoint || evaluate || due(self.config.report_images),
+            preview: finished || self.clock.step == 1 || due(self.config.preview_images),
+            checkpoint,
+            finished,
+        };
+        if evaluate {
+            self.held = Some(due);
+            let warnings = std::mem::take(&mut self.warnings);
+            return Ok(Tick { evaluate, warnings, ..self.tick() });
+        }
+        self.settle(variant, source, due)
     }
 
     /// The variant's pictures of now, from the same noise every time.
@@ -179,8 +250,13 @@ impl Trainer {
         variant: &mut dyn Variant<Batch = B>,
         source: &mut dyn Source<B>,
     ) -> Result<PathBuf> {
-        if self.clock.images > self.window.images {
-            self.report(variant)?;
+        if let Some(due) = self.held.take() {
+            self.settle(variant, source, due)?;
+        } else if self.clock.images > self.window.images {
+            self.report(false)?;
+            if let Some(first) = self.first_skipped(variant)? {
+                self.gradient_was_not_finite(variant, source, first)?;
+            }
         }
         let bundle = self.bundle(variant, source)?;
         self.writer.write_now(bundle)
@@ -198,8 +274,11 @@ impl Trainer {
         source: &mut dyn Source<B>,
     ) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
-        while self.clock.images < self.config.images {
-            warnings.extend(self.advance(variant, source)?.warnings);
+        let mut finished = self.clock.images >= self.config.images;
+        while !finished {
+            let tick = self.advance(variant, source)?;
+            warnings.extend(tick.warnings);
+            finished = tick.finished;
         }
         self.finish().map(|()| warnings)
     }
@@ -212,12 +291,79 @@ impl Trainer {
         self.writer.wait()
     }
 
+    /// Report, guard, checkpoint: what is due after a step, in the order in which each needs the one before.
+    fn settle<B>(
+        &mut self,
+        variant: &mut dyn Variant<Batch = B>,
+        source: &mut dyn Source<B>,
+        due: Due,
+    ) -> Result<Tick> {
+        let mut tick = Tick { preview: due.preview, finished: due.finished, ..self.tick() };
+        if due.report {
+            let report = self.report(true)?;
+            let findings = report.findings.clone();
+            tick.report = Some(report);
+            let skipped = self.first_skipped(variant)?;
+            let goes_back =
+                self.config.guard == GuardMode::Rollback && (skipped.is_some() || !findings.is_empty());
+            if goes_back && std::mem::take(&mut self.is_best) {
+                // It was measured: `best/` and what the run remembers of it must agree.
+                self.save(variant, source, Places { checkpoint: false, best: true })?;
+            }
+            let went_back = match skipped {
+                Some(first) => self.gradient_was_not_finite(variant, source, first)?,
+                None => self.collapsed(variant, source, &findings)?,
+            };
+            if went_back {
+                self.warnings.extend(self.writer.take_warnings());
+                let warnings = std::mem::take(&mut self.warnings);
+                return Ok(Tick { clock: self.clock, preview: false, finished: false, warnings, ..tick });
+            }
+        }
+        let patience = self.config.stop_on_plateau;
+        let quality = self.watch.convergence.quality();
+        if patience > 0 && quality.is_some_and(|quality| quality.evaluations_since_best >= patience) {
+            self.watch.stopped_on_plateau = true;
+            tick.finished = true;
+        }
+        let places =
+            Places { checkpoint: due.checkpoint || tick.finished, best: std::mem::take(&mut self.is_best) };
+        let path = self.save(variant, source, places)?;
+        tick.checkpoint = path.filter(|_| places.checkpoint);
+        self.warnings.extend(self.writer.take_warnings());
+        tick.warnings = std::mem::take(&mut self.warnings);
+        Ok(tick)
+    }
+
+    /// Nothing but where the run stands.
+    fn tick(&self) -> Tick {
+        Tick {
+            clock: self.clock,
+            evaluate: false,
+            report: None,
+            preview: false,
+            checkpoint: None,
+            finished: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The seed of everything that a step draws. After a return to a checkpoint it is another one: the same draws would
+    /// lead the same way.
+    fn seed(&self) -> u64 {
+        match self.watch.rollbacks {
+            0 => self.config.seed,
+            number => random::key(self.config.seed, &[number.into()], "rollback"),
+        }
+    }
+
     fn step<B>(&mut self, variant: &mut dyn Variant<Batch = B>, source: &mut dyn Source<B>) -> Result<()> {
-        let Self { config, policy, comm, recorder, clock, .. } = self;
+        let run_seed = self.seed();
+        let Self { policy, comm, recorder, clock, .. } = self;
         // What draws without being asked (dropout) is keyed like everything else.
-        let seed = random::key(config.seed, &[comm.rank(), clock.step], "default generator");
+        let seed = random::key(run_seed, &[comm.rank(), clock.step], "default generator");
         gan_sys::random::seed_generator(policy.device, seed)?;
-        let ctx = StepCtx::new(*clock, policy, comm.as_ref(), recorder, config.seed);
+        let ctx = StepCtx::new(*clock, policy, comm.as_ref(), recorder, run_seed);
         // tch panics with LibTorch's text where a variant uses its plain operators.
         catch_unwind(AssertUnwindSafe(|| variant.step(&ctx, source)))
             .unwrap_or_else(|panic| Err(Error::from_panic(&panic_text(panic.as_ref()))))?;
@@ -228,8 +374,17 @@ impl Trainer {
         Ok(())
     }
 
-    fn report<B>(&mut self, variant: &mut dyn Variant<Batch = B>) -> Result<Report> {
-        let values = self.recorder.drain();
+    /// Reads what was recorded, watches it and logs it. `whole` is false where a session ends inside a window.
+    fn report(&mut self, whole: bool) -> Result<Report> {
+        let mut values: BTreeMap<String, Moments> = self.recorder.drain().into_iter().collect();
+        let once = |value| Moments { mean: value, std: 0.0, count: 1 };
+        values.extend(self.handed.drain(..).map(|(name, value)| (name, once(value))));
+        self.watch.convergence.observe(self.clock.images, &values, whole);
+        let is_watched = whole && self.config.guard != GuardMode::Off;
+        let findings = if is_watched { self.watch.judge(self.clock.images) } else { Vec::new() };
+        if whole {
+            values.extend(self.watch.trends());
+        }
         let phases = self.recorder.drain_phases();
         let elapsed = self.window.started.elapsed().as_secs_f64().max(1e-9);
         self.seconds += elapsed;
@@ -239,24 +394,34 @@ impl Trainer {
             seconds: self.seconds,
             images_per_second: (self.clock.images - self.window.images) as f64 / elapsed,
             share_in_steps: self.window.in_steps / elapsed,
-            values: values.into_iter().collect(),
+            values,
             phase_seconds: phases.into_iter().map(|(name, seconds)| (name.to_owned(), seconds)).collect(),
+            findings,
         };
         self.window = Window { started: Instant::now(), images: self.clock.images, in_steps: 0.0 };
         if let Err(error) = self.append_to_log(&report) {
             self.warnings.push(format!("the log line of step {} was lost: {error}", self.clock.step));
         }
+        Ok(report)
+    }
+
+    /// The player and step of the first update that was left out for a gradient that was not finite, where that must
+    /// not be; what the policy skips is mentioned.
+    fn first_skipped<B>(&mut self, variant: &mut dyn Variant<Batch = B>) -> Result<Option<Error>> {
+        let mut found = None;
         for player in variant.players_mut() {
             let Some((count, first)) = player.take_skipped()? else { continue };
             let name = player.name();
             match self.config.on_nonfinite {
-                OnNonFinite::Stop => return Err(Error::NonFinite { player: name.to_owned(), step: first }),
+                OnNonFinite::Stop => {
+                    found = found.or(Some(Error::NonFinite { player: name.to_owned(), step: first }));
+                }
                 OnNonFinite::Skip => self.warnings.push(format!(
                     "{count} updates of the {name} were skipped for a gradient that was not finite, the first at step {first}"
                 )),
             }
         }
-        Ok(report)
+        Ok(found)
     }
 
     fn append_to_log(&mut self, report: &Report) -> Result<()> {
@@ -276,12 +441,13 @@ impl Trainer {
         &mut self,
         variant: &mut dyn Variant<Batch = B>,
         source: &mut dyn Source<B>,
+        places: Places,
     ) -> Result<Option<PathBuf>> {
-        if self.comm.rank() != 0 {
+        if self.comm.rank() != 0 || !(places.checkpoint || places.best) {
             return Ok(None);
         }
         let bundle = self.bundle(variant, source)?;
-        Ok(Some(self.writer.write_behind(bundle)))
+        Ok(Some(self.writer.write_behind(bundle, places)))
     }
 
     fn bundle<B>(
@@ -290,7 +456,7 @@ impl Trainer {
         source: &mut dyn Source<B>,
     ) -> Result<checkpoint::Bundle> {
         let meta = Meta::new(&self.identity, self.config.seed, self.clock, self.seconds, source.position());
-        checkpoint::Bundle::of(variant, meta)
+        checkpoint::Bundle::of(variant, meta, &self.watch)
     }
 }
 

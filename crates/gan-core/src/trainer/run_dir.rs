@@ -1,9 +1,12 @@
-//! A run's folder: `config.toml`, `log.jsonl`, `samples/`, `checkpoints/`, and a lock for the one process that trains.
+//! A run's folder: `config.toml`, `log.jsonl`, `samples/`, `checkpoints/`, `best/`, and a lock for the one process that trains.
 
 use crate::error::{Error, Result};
 use crate::trainer::Checkpoint;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+
+/// The folder of the best checkpoint.
+pub(super) const BEST: &str = "best";
 
 /// A run folder that this process holds.
 #[derive(Debug)]
@@ -109,6 +112,11 @@ impl RunDir {
             moved.push(format!("the newer checkpoint {name} was set aside as {}", aside.display()));
         }
         Ok(moved)
+    }
+
+    /// Where a run keeps the checkpoint with the best quality so far.
+    pub fn best_of(run: &Path) -> PathBuf {
+        run.join(BEST)
     }
 
     /// The newest checkpoint of a run, verified; `None` before the first.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::trainer::checkpoint::Bundle;
+use crate::trainer::run_dir::BEST;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,22 @@ use std::thread::JoinHandle;
 
 /// In front of the name of a checkpoint that is being replaced by one of the same name.
 const REPLACED: &str = ".replaced-";
+
+/// In front of the name of a checkpoint that is not whole yet.
+const WRITING: &str = ".writing-";
+
+/// Where a checkpoint goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places {
+    /// Among the run's checkpoints, of which the newest are kept.
+    pub(super) checkpoint: bool,
+    /// In the place of the best so far.
+    pub(super) best: bool,
+}
+
+impl Places {
+    pub(super) const CHECKPOINT: Self = Self { checkpoint: true, best: false };
+}
 
 /// Writes at most one checkpoint at a time, and keeps the newest few.
 pub(super) struct CheckpointWriter {
@@ -38,22 +55,30 @@ impl CheckpointWriter {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
+        let (best, replaced) =
+            (run_of(&folder).join(BEST), run_of(&folder).join(format!("{REPLACED}{BEST}")));
+        let _ = fs::remove_dir_all(run_of(&folder).join(format!("{WRITING}{BEST}")));
+        if best.exists() {
+            let _ = fs::remove_dir_all(replaced);
+        } else {
+            let _ = fs::rename(replaced, best);
+        }
         Ok(Self { folder, keep, running: None, warnings: Vec::new() })
     }
 
     /// Starts writing; waits first for the one before. The path is where it will lie.
-    pub(super) fn write_behind(&mut self, bundle: Bundle) -> PathBuf {
+    pub(super) fn write_behind(&mut self, bundle: Bundle, places: Places) -> PathBuf {
         self.join();
         let (folder, keep) = (self.folder.clone(), self.keep);
         let path = folder.join(&bundle.name);
-        self.running = Some(std::thread::spawn(move || write(bundle, &folder, keep)));
+        self.running = Some(std::thread::spawn(move || write(bundle, &folder, keep, places)));
         path
     }
 
-    /// Writes and waits.
+    /// Writes among the checkpoints and waits.
     pub(super) fn write_now(&mut self, bundle: Bundle) -> Result<PathBuf> {
         self.join();
-        write(bundle, &self.folder, self.keep)
+        write(bundle, &self.folder, self.keep, Places::CHECKPOINT)
     }
 
     /// Waits for the one under way.
@@ -75,7 +100,8 @@ impl CheckpointWriter {
         std::mem::take(&mut self.warnings)
     }
 
-    fn join(&mut self) {
+    /// Waits for the one under way; what went wrong with it becomes a warning.
+    pub(super) fn join(&mut self) {
         if let Err(error) = self.wait() {
             self.warnings.push(format!(
                 "a checkpoint could not be written ({error}); the ones before are intact and training goes on"
@@ -90,17 +116,31 @@ impl Drop for CheckpointWriter {
     }
 }
 
-fn write(mut bundle: Bundle, folder: &Path, keep: usize) -> Result<PathBuf> {
+fn write(mut bundle: Bundle, folder: &Path, keep: usize, places: Places) -> Result<PathBuf> {
     bundle.seal();
     let target = folder.join(&bundle.name);
-    let aside = folder.join(format!(".writing-{}", bundle.name));
-    let written = write_folder(&bundle, &aside).and_then(|()| put_in_place(&aside, &target, folder));
-    if let Err(source) = written {
-        let _ = fs::remove_dir_all(&aside);
-        return Err(Error::file(target, source));
+    if places.checkpoint {
+        write_as(&bundle, folder, &bundle.name)?;
+        prune(folder, keep, &target);
     }
-    prune(folder, keep, &target);
+    if places.best {
+        write_as(&bundle, run_of(folder), BEST)?;
+    }
     Ok(target)
+}
+
+/// The run's folder, in which the checkpoints' folder lies.
+fn run_of(folder: &Path) -> &Path {
+    folder.parent().unwrap_or(folder)
+}
+
+fn write_as(bundle: &Bundle, folder: &Path, name: &str) -> Result<()> {
+    let (target, aside) = (folder.join(name), folder.join(format!("{WRITING}{name}")));
+    let written = write_folder(bundle, &aside).and_then(|()| put_in_place(&aside, &target, folder));
+    written.map_err(|source| {
+        let _ = fs::remove_dir_all(&aside);
+        Error::file(target, source)
+    })
 }
 
 fn write_folder(bundle: &Bundle, aside: &Path) -> std::io::Result<()> {
@@ -137,8 +177,7 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 
 /// Deletes the oldest but `keep`, never the one just written.
 fn prune(folder: &Path, keep: usize, written: &Path) {
-    let run = folder.parent().unwrap_or(folder);
-    let all = super::RunDir::checkpoints_of(run);
+    let all = super::RunDir::checkpoints_of(run_of(folder));
     for old in all[..all.len().saturating_sub(keep.max(1))].iter().filter(|old| *old != written) {
         // Out of sight first: a kill in the middle must not leave half a checkpoint under its name.
         let hidden = folder.join(".deleting");
@@ -176,7 +215,7 @@ mod tests {
         let mut writer = CheckpointWriter::new(folder.clone(), 2).expect("writer");
         assert_eq!(names(&folder), ["000000001", "000000002"], "one was put back, one had been replaced");
         for name in ["000000001", "000000002", "000000003", "000000003"] {
-            writer.write_behind(bundle(name, name));
+            writer.write_behind(bundle(name, name), Places::CHECKPOINT);
         }
         writer.wait().expect("written");
         assert_eq!(names(&folder), ["000000002", "000000003"]);
@@ -189,14 +228,36 @@ mod tests {
         let mut writer = CheckpointWriter::new(folder.clone(), 2).expect("writer");
         writer.write_now(bundle("000000001", "x")).expect("written");
         // A file where the folder should go: creation fails as on a broken disk.
-        writer.write_behind(Bundle {
-            name: "000000002".to_owned(),
-            files: vec![("no/such/folder".to_owned(), vec![])],
-        });
-        writer.write_behind(bundle("000000003", "x"));
+        let broken =
+            Bundle { name: "000000002".to_owned(), files: vec![("no/such/folder".to_owned(), vec![])] };
+        writer.write_behind(broken, Places::CHECKPOINT);
+        writer.write_behind(bundle("000000003", "x"), Places::CHECKPOINT);
         let warnings = writer.take_warnings();
         assert!(warnings.iter().any(|w| w.contains("000000002") && w.contains("intact")), "{warnings:?}");
         writer.wait().expect("written");
         assert_eq!(names(&folder), ["000000001", "000000003"]);
+    }
+
+    #[test]
+    fn the_best_lies_beside_the_checkpoints_and_survives_a_kill() {
+        let temp = tempfile::tempdir().expect("temp dir");
+        let folder = temp.path().join("checkpoints");
+        let mut writer = CheckpointWriter::new(folder.clone(), 1).expect("writer");
+        let best = |name: &str| std::fs::read_to_string(temp.path().join("best/a.txt")).expect(name);
+        writer.write_behind(bundle("000000001", "first"), Places { checkpoint: true, best: true });
+        writer.write_behind(bundle("000000002", "second"), Places::CHECKPOINT);
+        writer.wait().expect("written");
+        assert_eq!((names(&folder), best("kept")), (vec!["000000002".to_owned()], "first".to_owned()));
+        writer.write_behind(bundle("000000003", "third"), Places { checkpoint: false, best: true });
+        writer.wait().expect("written");
+        assert_eq!((names(&folder), best("replaced")), (vec!["000000002".to_owned()], "third".to_owned()));
+
+        // Killed between the two renames, with a new one half written.
+        fs::rename(temp.path().join("best"), temp.path().join(".replaced-best")).expect("rename");
+        fs::create_dir_all(temp.path().join(".writing-best")).expect("folder");
+        fs::write(temp.path().join(".lock"), "").expect("file");
+        drop(CheckpointWriter::new(folder, 1).expect("writer"));
+        assert_eq!(best("put back"), "third");
+        assert_eq!(names(temp.path()), [".lock", "best", "checkpoints"]);
     }
 }
