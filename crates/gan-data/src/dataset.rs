@@ -74,21 +74,46 @@ impl DataSet {
         };
         let image = target.bytes() as u64;
         let fits = usize::try_from(set.options.memory / image).unwrap_or(usize::MAX);
-        set.pixels = if matches!(set.listing.backing, Backing::Raw(_)) && set.len() <= fits {
+        if let Some(every) = set.options.every()
+            && set.all() < every
+        {
+            let why = format!("every {every}th of {} images is none: hold out a larger share", set.all());
+            return Err(Error::config("holdout", why));
+        }
+        set.pixels = if matches!(set.listing.backing, Backing::Raw(_)) && set.all() <= fits {
             Pixels::Whole(set.take_whole()?)
         } else {
             let mut cache = Vec::new();
-            cache.resize_with(set.len().min(fits), OnceLock::new);
+            cache.resize_with(set.all().min(fits), OnceLock::new);
             Pixels::OnDemand(cache)
         };
         Ok(set)
     }
 
-    /// Number of images, the broken ones included.
+    /// Number of images, the broken ones included, without those held out (or only those).
     pub fn len(&self) -> usize {
+        let all = self.all();
+        match (self.options.every(), self.options.held_out) {
+            (None, _) => all,
+            (Some(every), false) => all - all / every,
+            (Some(every), true) => all / every,
+        }
+    }
+
+    /// Number of images, held out or not.
+    fn all(&self) -> usize {
         match &self.pixels {
             Pixels::Whole(pixels) => pixels.len() / self.target.bytes(),
             Pixels::OnDemand(_) => self.listing.backing.len(),
+        }
+    }
+
+    /// Where image `index` stands among all.
+    fn place_of(&self, index: usize) -> usize {
+        match (self.options.every(), self.options.held_out) {
+            (None, _) => index,
+            (Some(every), false) => index + index / (every - 1),
+            (Some(every), true) => index * every + every - 1,
         }
     }
 
@@ -129,7 +154,7 @@ impl DataSet {
 
     /// Image `index`'s class, if the set has labels.
     pub fn label(&self, index: usize) -> Option<u32> {
-        self.listing.labels.as_ref()?.get(index).copied()
+        self.listing.labels.as_ref()?.get(self.place_of(index)).copied()
     }
 
     /// How images are made to fit; never [`Fit::Auto`].
@@ -177,6 +202,11 @@ impl DataSet {
         if self.options.mirror {
             text += ", mirrored at random";
         }
+        match (self.all() - self.len(), self.options.held_out) {
+            (0, _) => {}
+            (others, false) => text += &format!(", {others} more held out"),
+            (others, true) => text += &format!(", held out of {}", others + self.len()),
+        }
         text
     }
 
@@ -190,8 +220,9 @@ impl DataSet {
             return Err(Error::data(self.name(), why));
         }
         let mut image = vec![0; self.target.bytes()];
-        self.place_one(index, false, &mut Scratch::default(), &mut image)
-            .map_err(|why| Error::data(self.listing.backing.image_name(index), why))?;
+        let place = self.place_of(index);
+        self.place_one(place, false, &mut Scratch::default(), &mut image)
+            .map_err(|why| Error::data(self.listing.backing.image_name(place), why))?;
         Ok(image)
     }
 
@@ -233,12 +264,13 @@ impl DataSet {
         let flip = flip && self.options.mirror;
         for step in 0..self.len() {
             let index = (index + step) % self.len();
-            if self.is_broken(index) {
+            let place = self.place_of(index);
+            if self.is_broken(place) {
                 continue;
             }
-            match self.place_one(index, flip, scratch, out) {
+            match self.place_one(place, flip, scratch, out) {
                 Ok(()) => return Ok(index),
-                Err(why) => self.refuse(index, why)?,
+                Err(why) => self.refuse(place, why)?,
             }
         }
         Err(Error::data(self.name(), "has no image that can be read"))

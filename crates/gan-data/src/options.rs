@@ -68,6 +68,10 @@ pub struct Options {
     pub memory: u64,
     /// Images with more pixels are refused undecoded: a few bytes can unfold to terabytes.
     pub max_pixels: u64,
+    /// The share of images that is held out: evenly spread over the set, every n-th for 1/n. At most a half; 0 for none.
+    pub holdout: f64,
+    /// Whether the set is the images held out instead of the others.
+    pub held_out: bool,
     /// Where fetched sets are; `None` means `$GAN_DATA`, or else `gan-rs/data` in the user's cache folder.
     pub cache: Option<PathBuf>,
 }
@@ -82,12 +86,19 @@ impl Default for Options {
             strict: false,
             memory: 2 << 30,
             max_pixels: 100_000_000,
+            holdout: 0.0,
+            held_out: false,
             cache: None,
         }
     }
 }
 
 impl Options {
+    /// Every n-th image is held out; `None` if none is.
+    pub(crate) fn every(&self) -> Option<usize> {
+        (self.holdout > 0.0).then(|| (1.0 / self.holdout).round() as usize)
+    }
+
     pub(crate) fn validate(&self) -> Result<()> {
         if let Some(size) = self.size
             && !(1..=16_384).contains(&size)
@@ -99,6 +110,13 @@ impl Options {
         {
             let why = format!("{channels} is none of 1 (grey), 2 (grey, alpha), 3 (RGB), 4 (RGBA)");
             return Err(Error::config("channels", why));
+        }
+        if !(0.0..=0.5).contains(&self.holdout) {
+            let why = format!("{} is not a share from 0 (nothing is held out) to 0.5", self.holdout);
+            return Err(Error::config("holdout", why));
+        }
+        if self.held_out && self.holdout == 0.0 {
+            return Err(Error::config("holdout", "nothing is held out"));
         }
         Ok(())
     }

@@ -48,17 +48,32 @@ pub fn save_curves(run_folder: impl AsRef<Path>) -> Result<bool> {
     Ok(true)
 }
 
-/// Losses, scores and speed first, then every other group in the order of its first appearance.
+/// Groups that come first, in this order; whether their axis goes from 0 to 1, and whether it shows 0.
+const FIRST: [(&str, bool, bool); 8] = [
+    ("loss", false, false),
+    ("score", true, true),
+    ("quality", false, true),
+    ("diversity", false, true),
+    ("accuracy", true, true),
+    ("gradient_norm", false, true),
+    ("trend", false, true),
+    (SPEED, false, true),
+];
+const SPEED: &str = "images per second";
+
+/// The groups of [`FIRST`], then every other one in the order of its first appearance.
 fn panels(lines: &[LogLine]) -> Vec<Panel> {
-    let mut panels = vec![
-        Panel { title: "loss".into(), limits: None, from_zero: false, series: Vec::new() },
-        Panel { title: "score".into(), limits: Some((0.0, 1.0)), from_zero: true, series: Vec::new() },
-        Panel { title: "images per second".into(), limits: None, from_zero: true, series: Vec::new() },
-    ];
+    let first = FIRST.map(|(title, is_share, from_zero)| Panel {
+        title: title.into(),
+        limits: is_share.then_some((0.0, 1.0)),
+        from_zero,
+        series: Vec::new(),
+    });
+    let mut panels = Vec::from(first);
     for line in lines {
         let kimg = line.images as f64 / 1000.0;
         if line.images_per_second.is_finite() {
-            push(&mut panels[2], "speed", kimg, line.images_per_second);
+            push(&mut panels[FIRST.len() - 1], "speed", kimg, line.images_per_second);
         }
         for (name, moments) in &line.values {
             let (group, label) = name.split_once('/').unwrap_or(("other", name));
@@ -79,9 +94,14 @@ fn panels(lines: &[LogLine]) -> Vec<Panel> {
         panel.title = match panel.title.as_str() {
             "loss" => "losses".into(),
             "score" => "D(x) and D(G(z))".into(),
+            "quality" => "quality of samples".into(),
+            "diversity" => "mean distance between images".into(),
+            "accuracy" => "share that D judges rightly".into(),
+            "gradient_norm" => "lengths of gradients".into(),
+            "trend" => "slopes of losses, per 100,000 images".into(),
             other => other.replace('_', " "),
         };
-        let scores = panel.limits.is_some();
+        let scores = panel.title == "D(x) and D(G(z))";
         for series in &mut panel.series {
             series.label = match series.label.as_str() {
                 "real" if scores => "D(x)".into(),

@@ -2,7 +2,8 @@
 //!
 //! - [`RunReport`]: a background thread that writes sample pictures, a TensorBoard event file and
 //!   `curves.png`, and keeps every failure as a sentence instead of stopping the training.
-//! - [`Picture`], [`grid`], [`strip`], [`save_png`], [`save_gif`], [`save_apng`]: pictures and animations.
+//! - [`Picture`], [`grid`], [`strip`], [`save_png`], [`save_gif`], [`save_apng`]: pictures and animations;
+//!   [`scatter()`]: points in the plane.
 //! - [`read_log`], [`draw_curves`]: a run's `log.jsonl` and what it looks like.
 //!
 //! The crate knows neither tensors nor networks: bytes come in, files go out.
@@ -35,6 +36,7 @@ mod picture;
 mod protobuf;
 mod report;
 mod save;
+mod scatter;
 
 pub use atomic::write as write_file;
 pub use curves::{draw_curves, save_curves};
@@ -45,3 +47,4 @@ pub use log::{LogLine, Moments, read_log};
 pub use picture::Picture;
 pub use report::RunReport;
 pub use save::{encode_png, save_apng, save_gif, save_png};
+pub use scatter::{Scatter, scatter};

@@ -143,6 +143,12 @@ pub(crate) fn open(spec: &str, options: &Options) -> Result<Listing> {
     options.validate()?;
     let mut listing = match named::find(spec) {
         Some(set) => set.open(options)?,
+        None if named::is_made(spec) => {
+            return Err(Error::data(
+                spec,
+                "is made on the fly from a run's seed; there are no files to read",
+            ));
+        }
         None => open_path(Path::new(spec), options)?,
     };
     spec.clone_into(&mut listing.name);

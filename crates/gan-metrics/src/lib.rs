@@ -1,0 +1,37 @@
+//! How good generated samples are, in numbers: u8 images or f32 points in, f64 out.
+//!
+//! - [`modes`]: Gaussians at known means, as PacGAN counts them
+//! - [`stacked`]: three images as one of three channels, 1,000 modes, as VEEGAN counts them; [`classifier`]
+//!   names the image in each channel
+//! - [`sliced_wasserstein()`]: a distance between two sets of samples that needs no network
+//! - [`diversity()`]: how far samples lie from each other; it falls when a generator collapses
+//!
+//! Every number is a pure function of its arguments: projections and the classifier's training are keyed by a
+//! seed. Nothing here decodes an image or knows a variant.
+
+pub mod classifier;
+pub mod diversity;
+pub mod modes;
+pub mod sliced_wasserstein;
+pub mod stacked;
+
+pub use classifier::{Classifier, Labelled};
+pub use diversity::diversity;
+pub use modes::{Mixture, ModeReport};
+pub use sliced_wasserstein::{Projections, sliced_wasserstein};
+pub use stacked::StackedReport;
+
+use gan_core::error::{Error, Result};
+use tch::{Device, Kind, Tensor};
+
+/// Samples as f64 rows on the CPU.
+///
+/// # Shapes
+/// `[N, ...]` of any kind to `[N, D]`
+fn rows(what: &str, samples: &Tensor) -> Result<Tensor> {
+    let count = samples.size().first().copied().unwrap_or(0);
+    if count == 0 || samples.numel() == 0 {
+        return Err(Error::config(what, "there are no samples"));
+    }
+    Ok(samples.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_reshape([count, -1])?)
+}

@@ -1,0 +1,198 @@
+//! What an original GAN is made of, as plain data.
+
+use gan_core::ema::EmaConfig;
+use gan_core::error::{Error, Result};
+use gan_core::game::{self, GameConfig, RegularizerConfig};
+use gan_core::loss::AdversarialLoss;
+use gan_core::optim::{AdamConfig, Ramp, RampShape};
+use gan_core::trainer::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+/// Points shown in a run of the presets for them.
+const POINTS: u64 = 3_072_000;
+
+/// What follows each hidden layer of the discriminator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(0, x)
+    Relu,
+    /// max(0.2 x, x)
+    LeakyRelu,
+    /// The largest of five linear functions (Goodfellow et al. 2013).
+    Maxout,
+}
+
+/// Sizes and training settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Height and width of images in pixels, 1 to 64; 1 is for points in the plane.
+    pub size: i64,
+    /// Channels of images, 1 to 4; points have 2.
+    pub channels: i64,
+    /// Length of the latent vector.
+    pub latent: i64,
+    /// Units of each hidden layer of the generator.
+    pub generator_width: i64,
+    /// Hidden layers of the generator.
+    pub generator_layers: i64,
+    /// Units of each hidden layer of the discriminator.
+    pub discriminator_width: i64,
+    /// Hidden layers of the discriminator.
+    pub discriminator_layers: i64,
+    /// What follows each hidden layer of the discriminator.
+    pub activation: Activation,
+    /// Images in a step.
+    pub batch: i64,
+    /// What the two players minimise.
+    pub loss: AdversarialLoss,
+    /// Penalties on the players.
+    pub regularizer: RegularizerConfig,
+    /// How the players take turns, and what the discriminator is shown.
+    pub game: GameConfig,
+    /// How the generator moves.
+    pub generator_optimizer: AdamConfig,
+    /// How the discriminator moves.
+    pub discriminator_optimizer: AdamConfig,
+    /// The generator's moving average; off by default, as in the paper.
+    pub ema: EmaConfig,
+}
+
+impl Default for Config {
+    /// PacGAN's network for points, as in its section 4.1.
+    fn default() -> Self {
+        Self {
+            size: 1,
+            channels: 2,
+            latent: 2,
+            generator_width: 400,
+            generator_layers: 4,
+            discriminator_width: 200,
+            discriminator_layers: 3,
+            activation: Activation::Maxout,
+            batch: 100,
+            loss: AdversarialLoss::NonSaturating,
+            regularizer: RegularizerConfig::default(),
+            game: GameConfig::default(),
+            generator_optimizer: AdamConfig::new(1e-4, 0.8),
+            discriminator_optimizer: AdamConfig::new(1e-4, 0.8),
+            ema: EmaConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The presets' names, each with what it is.
+    pub const PRESETS: &'static [(&'static str, &'static str)] = &[
+        ("ring8", "points of eight Gaussians on a circle: all modes in a minute on a CPU"),
+        ("grid25", "points of 25 Gaussians on a grid: all modes in a minute on a CPU"),
+        ("pacgan-paper", "points as in PacGAN's section 4.1, not packed: the plain GAN and its lost modes"),
+        ("goodfellow-28", "28x28 grey images with the fully connected networks of the paper's section 5"),
+    ];
+
+    /// How long a run of a preset is, and how often things happen in it.
+    pub fn train(preset: &str) -> TrainConfig {
+        let images = match preset {
+            "ring8" | "grid25" => POINTS,
+            // 400 epochs of 100,000.
+            "pacgan-paper" => 40_000_000,
+            _ => return TrainConfig::default(),
+        };
+        // A step takes a millisecond: reports must not take longer.
+        TrainConfig {
+            images,
+            report_images: images / 100,
+            preview_images: images / 20,
+            checkpoint_images: images / 4,
+            evaluate_images: images / 20,
+            ..TrainConfig::default()
+        }
+    }
+
+    /// Settings that cover all modes: R1 and R2 with γ falling to a tenth, as in R3GAN, and a rate that fades.
+    fn for_points(gamma: f64) -> Self {
+        let ramp = |to, begin, shape| Ramp { to, begin, end: POINTS, shape };
+        let adam = AdamConfig {
+            beta2: 0.99,
+            lr_schedule: ramp(0.01, POINTS / 10 * 3, RampShape::Cosine),
+            ..AdamConfig::new(2e-3, 0.0)
+        };
+        Self {
+            generator_width: 128,
+            discriminator_width: 128,
+            activation: Activation::LeakyRelu,
+            batch: 256,
+            regularizer: RegularizerConfig {
+                r1: gamma,
+                r2: gamma,
+                schedule: ramp(0.1, 0, RampShape::Linear),
+                ..RegularizerConfig::default()
+            },
+            generator_optimizer: adam,
+            discriminator_optimizer: adam,
+            ema: EmaConfig { half_life_images: 35_000.0, ..EmaConfig::default() },
+            ..Self::default()
+        }
+    }
+
+    /// A preset by name.
+    ///
+    /// # Errors
+    /// A name that is none of [`Config::PRESETS`].
+    pub fn preset(name: &str) -> Result<Self> {
+        match name {
+            "ring8" => Ok(Self::for_points(0.05)),
+            "grid25" => Ok(Self::for_points(1.0)),
+            "pacgan-paper" => Ok(Self::default()),
+            "goodfellow-28" => Ok(Self {
+                size: 28,
+                channels: 1,
+                latent: 100,
+                generator_width: 1200,
+                generator_layers: 2,
+                discriminator_width: 240,
+                discriminator_layers: 2,
+                generator_optimizer: AdamConfig::new(2e-4, 0.5),
+                discriminator_optimizer: AdamConfig::new(2e-4, 0.5),
+                ema: EmaConfig { half_life_images: 10_000.0, ..EmaConfig::default() },
+                ..Self::default()
+            }),
+            _ => {
+                let names: Vec<&str> = Self::PRESETS.iter().map(|(name, _)| *name).collect();
+                Err(Error::config("preset", format!("`{name}` is none of {}", names.join(", "))))
+            }
+        }
+    }
+
+    /// # Errors
+    /// The first setting that cannot work, with what would.
+    pub fn validate(&self) -> Result<()> {
+        let ranges = [
+            ("size", self.size, 1, 64),
+            ("channels", self.channels, 1, 4),
+            ("latent", self.latent, 1, 4096),
+            ("generator_width", self.generator_width, 1, 8192),
+            ("generator_layers", self.generator_layers, 1, 16),
+            ("discriminator_width", self.discriminator_width, 1, 8192),
+            ("discriminator_layers", self.discriminator_layers, 1, 16),
+            ("batch", self.batch, 1, 1 << 20),
+        ];
+        let outside = ranges.into_iter().find(|(_, value, low, high)| !(low..=high).contains(&value));
+        if let Some((field, value, low, high)) = outside {
+            let why = format!("{value} is not between {low} and {high}");
+            return Err(Error::config(format!("vanilla.{field}"), why));
+        }
+        if !(self.ema.half_life_images >= 0.0 && self.ema.ramp_up >= 0.0) {
+            return Err(Error::config("vanilla.ema", "numbers must not be negative"));
+        }
+        self.generator_optimizer.validate("vanilla.generator_optimizer")?;
+        self.discriminator_optimizer.validate("vanilla.discriminator_optimizer")?;
+        game::check("vanilla", (self.batch, self.size), self.loss, &self.regularizer, &self.game)
+    }
+
+    /// What may work but probably is not meant, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        game::warnings(self.loss, &self.regularizer, &self.game, false)
+    }
+}
