@@ -2,8 +2,10 @@
 
 use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
+use gan_core::game::{self, GameConfig, RegularizerConfig};
 use gan_core::loss::AdversarialLoss;
 use gan_core::optim::AdamConfig;
+use gan_core::trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 /// Sizes and training settings of a DCGAN.
@@ -24,12 +26,48 @@ pub struct Config {
     pub batch: i64,
     /// What the two players minimise.
     pub loss: AdversarialLoss,
+    /// Penalties on the players.
+    pub regularizer: RegularizerConfig,
+    /// How the players take turns, and what the discriminator is shown.
+    pub game: GameConfig,
+    /// What stands between the discriminator's layers.
+    pub discriminator_norm: DiscriminatorNorm,
+    /// Whether the discriminator sees a batch as a whole.
+    pub minibatch: Minibatch,
     /// How the generator moves.
     pub generator_optimizer: AdamConfig,
     /// How the discriminator moves.
     pub discriminator_optimizer: AdamConfig,
     /// The generator's moving average; off by default, as in the paper.
     pub ema: EmaConfig,
+}
+
+/// What stands between the discriminator's layers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscriminatorNorm {
+    /// Batch normalisation, as in the paper.
+    #[default]
+    Batch,
+    /// Nothing; convolutions have biases.
+    None,
+    /// Nothing, and every weight is divided by its largest singular value (SNGAN, Miyato et al. 2018).
+    Spectral,
+    /// Normalisation of each sample by itself, as WGAN-GP asks for (Gulrajani et al. 2017, section 4).
+    Layer,
+}
+
+/// Whether the discriminator sees a batch as a whole, before its last layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Minibatch {
+    /// Every image by itself.
+    #[default]
+    Off,
+    /// The standard deviation over groups of 4 as a further channel (Karras et al. 2018, section 3).
+    Stddev,
+    /// 32 measures of how close the other images are (Salimans et al. 2016, section 3.2).
+    Discrimination,
 }
 
 impl Default for Config {
@@ -43,6 +81,10 @@ impl Default for Config {
             discriminator_width: 64,
             batch: 64,
             loss: AdversarialLoss::NonSaturating,
+            regularizer: RegularizerConfig::default(),
+            game: GameConfig::default(),
+            discriminator_norm: DiscriminatorNorm::Batch,
+            minibatch: Minibatch::Off,
             generator_optimizer: AdamConfig::new(2e-4, 0.5),
             discriminator_optimizer: AdamConfig::new(2e-4, 0.5),
             ema: EmaConfig::default(),
@@ -57,6 +99,11 @@ impl Config {
         ("dcgan-64", "64x64 colour, batch 64: the network of PyTorch's examples/dcgan"),
         ("celeba-64", "64x64 colour, batch 128 as in the paper's section 4, averaged generator: faces"),
     ];
+
+    /// How long a run of a preset is, and how often things happen in it.
+    pub fn train(_preset: &str) -> TrainConfig {
+        TrainConfig::default()
+    }
 
     /// A preset by name.
     ///
@@ -105,8 +152,20 @@ impl Config {
         if !(self.ema.half_life_images >= 0.0 && self.ema.ramp_up >= 0.0) {
             return Err(Error::config("dcgan.ema", "numbers must not be negative"));
         }
+        let seen = self.batch / (self.game.pack * self.game.micro_batches).max(1);
+        if self.minibatch == Minibatch::Stddev && seen > 4 && seen % 4 != 0 {
+            let why = format!("compares groups of 4, which do not divide the {seen} that D sees at once");
+            return Err(Error::config("dcgan.minibatch", why));
+        }
         self.generator_optimizer.validate("dcgan.generator_optimizer")?;
-        self.discriminator_optimizer.validate("dcgan.discriminator_optimizer")
+        self.discriminator_optimizer.validate("dcgan.discriminator_optimizer")?;
+        game::check("dcgan", (self.batch, self.size), self.loss, &self.regularizer, &self.game)
+    }
+
+    /// What may work but probably is not meant, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let batch_norm = self.discriminator_norm == DiscriminatorNorm::Batch;
+        game::warnings(self.loss, &self.regularizer, &self.game, batch_norm)
     }
 
     /// Doublings from 4 pixels to `size`.
@@ -138,6 +197,8 @@ mod tests {
         assert!(refuse(|c| c.size = 8).contains("dcgan.size"));
         assert!(refuse(|c| c.channels = 5).contains("dcgan.channels"));
         assert!(refuse(|c| c.batch = 1).contains("dcgan.batch"));
+        assert!(refuse(|c| c.game.pack = 5).contains("packs of 5"));
+        assert!(refuse(|c| (c.minibatch, c.batch) = (Minibatch::Stddev, 66)).contains("groups of 4"));
         assert!(refuse(|c| c.latent = 0).contains("dcgan.latent"));
         assert!(refuse(|c| c.generator_optimizer.lr = -1.0).contains("generator_optimizer.lr"));
         assert!(refuse(|c| c.discriminator_optimizer.beta1 = 1.0).contains("discriminator_optimizer.beta1"));

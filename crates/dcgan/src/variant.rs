@@ -5,18 +5,20 @@ use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::Ema;
 use gan_core::error::Result;
+use gan_core::game::{Draws, Game, Sides, pack};
 use gan_core::nn::{Mode, Parameters};
 use gan_core::player::Player;
 use gan_core::random;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, Variant};
+use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
 use tch::{Tensor, no_grad};
 
 /// A DCGAN in training.
 #[derive(Debug)]
 pub struct Dcgan {
     config: Config,
+    game: Game,
     generator: Generator,
     discriminator: Discriminator,
     /// Over the tensors of the generator player's moving average.
@@ -42,13 +44,17 @@ impl Dcgan {
             averaged = Some(Generator::new(copy.root(), &config)?);
             average = Some(Ema::new(config.ema, copy, &weights)?);
         }
-        let generator_player =
-            Player::new("generator", weights, config.generator_optimizer)?.with_average(average);
+        let generator_player = Player::new("generator", weights, config.generator_optimizer)?
+            .with_average(average)
+            .with_clip_norm(config.game.clip_norm());
 
         let mut weights = Parameters::new(policy, seed_of("discriminator"));
         let discriminator = Discriminator::new(weights.root(), &config)?;
-        let discriminator_player = Player::new("discriminator", weights, config.discriminator_optimizer)?;
-        Ok(Self { config, generator, discriminator, averaged, generator_player, discriminator_player })
+        let adam = config.regularizer.adam(config.discriminator_optimizer);
+        let discriminator_player =
+            Player::new("discriminator", weights, adam)?.with_clip_norm(config.game.clip_norm());
+        let game = Game::new(config.loss, config.regularizer, config.game, policy.device)?;
+        Ok(Self { config, game, generator, discriminator, averaged, generator_player, discriminator_player })
     }
 
     /// What it is made of.
@@ -65,41 +71,37 @@ impl Variant for Dcgan {
     }
 
     fn images_per_step(&self) -> u64 {
-        self.config.batch as u64
+        self.config.batch as u64 * u64::from(self.config.game.discriminator_steps)
     }
 
-    /// Algorithm 1 of Goodfellow et al. 2014 with k = 1. The generator runs once: its fakes serve both phases.
+    /// Algorithm 1 of Goodfellow et al. 2014.
     fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
-        let Self { config, generator, discriminator, generator_player, discriminator_player, .. } = self;
-        let real = data.next()?.images;
-        shape("batch", &real, &[config.batch, config.channels, config.size, config.size])?;
-        let real = ctx.laid_out(&real)?;
-        let z = ctx.noise().normal("latent", &[config.batch, config.latent, 1, 1])?;
+        let Self { config, game, generator, discriminator, generator_player, discriminator_player, .. } =
+            self;
+        let sides = Sides {
+            generate: &|z, _| generator.forward(z, Mode::Train),
+            judge: &|images, _| discriminator.judge(images, Mode::Train),
+        };
+        let mut draw = || -> Result<Draws> {
+            let real = data.next()?.images;
+            shape("batch", &real, &[config.batch, config.channels, config.size, config.size])?;
+            let z = ctx.noise().normal("latent", &[config.batch, config.latent, 1, 1])?;
+            Ok(Draws::new(ctx.laid_out(&real)?, z))
+        };
 
-        // Discriminator: reals and fakes in batches of their own, so that each has its own statistics.
-        let fake = ctx.phase("generate", || generator.forward(&z, Mode::Train))?;
-        let (on_real, real_score) = ctx.phase("discriminator on reals", || {
-            let logits = discriminator.forward(&real, Mode::Train)?;
-            Ok((config.loss.on_real(&logits)?, logits.f_detach()?.f_sigmoid()?))
-        })?;
-        discriminator_player.accumulate(ctx, &on_real)?;
-        let (on_fake, fake_score) = ctx.phase("discriminator on fakes", || {
-            let logits = discriminator.forward(&fake.f_detach()?, Mode::Train)?;
-            Ok((config.loss.on_fake(&logits)?, logits.f_detach()?.f_sigmoid()?))
-        })?;
-        discriminator_player.accumulate(ctx, &on_fake)?;
-        discriminator_player.apply(ctx)?;
+        // The discriminator, k times: reals and fakes in batches of their own, so that each has its own statistics.
+        let mut draws = draw()?;
+        game.discriminator(ctx, discriminator_player, &sides, &draws, 0)?;
+        for round in 1..config.game.discriminator_steps {
+            draws = draw()?;
+            game.discriminator(ctx, discriminator_player, &sides, &draws, round)?;
+        }
+        // The generator: the discriminator as it is now, the same fakes.
+        game.generator(ctx, generator_player, &sides, &draws)
+    }
 
-        // Generator: the discriminator as it is now, the same fakes.
-        let loss =
-            ctx.phase("generator", || config.loss.generator(&discriminator.forward(&fake, Mode::Train)?))?;
-        generator_player.descend(ctx, &loss)?;
-
-        ctx.record("loss/discriminator", &(on_real.f_detach()? + on_fake.f_detach()?));
-        ctx.record("loss/generator", &loss);
-        ctx.record("score/real", &real_score);
-        ctx.record("score/fake", &fake_score);
-        Ok(())
+    fn extra_state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
+        self.game.state(visitor)
     }
 
     fn players(&self) -> Vec<&Player> {
@@ -108,6 +110,15 @@ impl Variant for Dcgan {
 
     fn players_mut(&mut self) -> Vec<&mut Player> {
         vec![&mut self.generator_player, &mut self.discriminator_player]
+    }
+
+    fn judge(&self, images: &Tensor, _labels: Option<&Tensor>) -> Option<Result<Tensor>> {
+        let size = self.config.game.pack;
+        let judged = no_grad(|| {
+            let whole = images.f_narrow(0, 0, images.size()[0] / size * size)?;
+            self.discriminator.forward(&pack(&whole, size)?, Mode::Eval)
+        });
+        Some(judged)
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {

@@ -26,7 +26,7 @@ fn tiny() -> Config {
         generator_width: 4,
         discriminator_width: 4,
         batch: 4,
-        ema: EmaConfig { half_life_images: 20.0, ramp_up: 0.0 },
+        ema: EmaConfig { half_life_images: 20.0, ramp_up: 0.0, ..EmaConfig::default() },
         ..Config::default()
     }
 }
