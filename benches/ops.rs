@@ -32,10 +32,10 @@ fn optimisers(criterion: &mut Criterion) {
     let mut adam = Adam::new(AdamConfig::new(2e-4, 0.5), &parameters).expect("moments");
     let keep = Tensor::zeros([], (Kind::Float, Device::Cpu));
     group.bench_function("fused Adam", |bencher| {
-        bencher.iter(|| tch::no_grad(|| adam.step(&parameters, &gradients, &keep)).expect("an update"));
+        bencher.iter(|| tch::no_grad(|| adam.step(&parameters, &gradients, &keep, 0)).expect("an update"));
     });
 
-    let config = EmaConfig { half_life_images: 10_000.0, ramp_up: 0.0 };
+    let config = EmaConfig { half_life_images: 10_000.0, ramp_up: 0.0, ..EmaConfig::default() };
     let mut ema = Ema::new(config, average, &weights).expect("an average");
     group.bench_function("moving average", |bencher| {
         bencher.iter(|| tch::no_grad(|| ema.update(&weights, 64, 64_000)).expect("an update"));

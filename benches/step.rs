@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench step`; add a word to run only the benchmarks that contain it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -10,6 +11,7 @@ use gan_core::data::Synthetic;
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
 use gan_core::variant::Variant;
+use serde::Serialize;
 
 fn dcgan(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("dcgan");
@@ -28,15 +30,7 @@ fn dcgan(criterion: &mut Criterion) {
             let mut gan = Dcgan::new(config, &policy, 1).expect("a GAN");
 
             let folder = tempfile::tempdir().expect("a folder for the run");
-            let run = RunDir::create(&folder.path().join("run"), "").expect("a run");
-            let train = TrainConfig {
-                images: u64::MAX,
-                checkpoint_images: 0,
-                preview_images: 0,
-                ..TrainConfig::default()
-            };
-            let identity = Identity::of(&gan, gan.config()).expect("an identity");
-            let mut trainer = Trainer::new(train, policy, run, identity).expect("a trainer");
+            let mut trainer = trainer(&folder.path().join("run"), &gan, gan.config(), policy);
 
             group.throughput(Throughput::Elements(gan.images_per_step()));
             group.bench_function(format!("{preset} {precision}"), |bencher| {
@@ -47,5 +41,39 @@ fn dcgan(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, dcgan);
+/// Points of the whole plane: what a step costs besides its networks.
+fn vanilla(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("vanilla");
+    group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(5));
+    for (preset, _) in vanilla::Config::PRESETS {
+        let policy = DevicePolicy::resolve("auto", "f32", 1).expect("a device");
+        policy.apply();
+        let config = vanilla::Config::preset(preset).expect("a preset");
+        let shape = [config.batch, config.channels, config.size, config.size];
+        let mut data = Synthetic::new(shape, 0, 1, policy.device);
+        let mut gan = vanilla::Vanilla::new(config, &policy, 1).expect("a GAN");
+        let folder = tempfile::tempdir().expect("a folder for the run");
+        let mut trainer = trainer(&folder.path().join("run"), &gan, gan.config(), policy);
+        group.throughput(Throughput::Elements(gan.images_per_step()));
+        group.bench_function(*preset, |bencher| {
+            bencher.iter(|| trainer.advance(&mut gan, &mut data).expect("a step"));
+        });
+    }
+    group.finish();
+}
+
+fn trainer<V: Variant>(run: &Path, gan: &V, config: &impl Serialize, policy: DevicePolicy) -> Trainer {
+    let run = RunDir::create(run, "").expect("a run");
+    let train = TrainConfig {
+        images: u64::MAX,
+        checkpoint_images: 0,
+        preview_images: 0,
+        evaluate_images: 0,
+        ..TrainConfig::default()
+    };
+    let identity = Identity::of(gan, config).expect("an identity");
+    Trainer::new(train, policy, run, identity).expect("a trainer")
+}
+
+criterion_group!(benches, dcgan, vanilla);
 criterion_main!(benches);

@@ -68,6 +68,7 @@ impl Work {
             images: u64::MAX,
             checkpoint_images: 0,
             preview_images: 0,
+            evaluate_images: 0,
             ..TrainConfig::default()
         };
         let identity = Identity::of(&gan, gan.config())?;

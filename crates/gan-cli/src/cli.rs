@@ -1,6 +1,6 @@
 //! The arguments, and what happens when they cannot be read.
 
-use crate::commands::{completions, data, doctor, info, interpolate, resume, sample, train};
+use crate::commands::{completions, data, doctor, info, interpolate, modes, resume, sample, train};
 use crate::failure::USAGE;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -35,6 +35,8 @@ pub enum Command {
     Sample(sample::Args),
     /// Pictures on the way from one to another: a strip and an animation
     Interpolate(interpolate::Args),
+    /// How many modes a run covers, where they are known: points and stacked images
+    Modes(modes::Args),
     /// What a run or checkpoint is and how far it came
     Info(info::Args),
     /// Data sets: list, fetch, inspect

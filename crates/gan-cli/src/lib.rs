@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod dataset;
+pub mod evaluation;
 pub mod failure;
 pub mod interrupt;
 pub mod latents;

@@ -1,6 +1,7 @@
 //! What a user means by RUN or CHECKPOINT.
 
 use crate::config::RunConfig;
+use crate::failure::usage;
 use crate::variants::VariantName;
 use anyhow::{Result, anyhow};
 use gan_core::device::DevicePolicy;
@@ -39,12 +40,15 @@ impl Located {
         if is_checkpoint {
             // Through the real path: `.` has no parent to ask for.
             let real = path.canonicalize().map_err(|source| Error::file(path, source))?;
-            let run = real.parent().filter(|folder| folder.ends_with("checkpoints")).and_then(Path::parent);
+            // RUN/checkpoints/NNN or RUN/best.
+            let run = match real.parent() {
+                Some(folder) if folder.ends_with("checkpoints") => folder.parent(),
+                folder => folder.filter(|folder| RunDir::best_of(folder) == real),
+            };
             let run = run.filter(|run| run.join("config.toml").is_file()).map(|real_run| {
                 // As the user wrote it, where that can be said.
-                let written = path.parent().and_then(Path::parent);
                 let is_it = |run: &&Path| run.canonicalize().is_ok_and(|run| run == real_run);
-                written.filter(is_it).unwrap_or(real_run).to_owned()
+                path.ancestors().skip(1).take(2).find(is_it).unwrap_or(real_run).to_owned()
             });
             return Ok(Self::Checkpoint { path: path.to_owned(), run });
         }
@@ -74,7 +78,23 @@ impl Located {
         })
     }
 
-    /// The same for commands that can do nothing without.
+    /// The run's checkpoint with the best samples.
+    ///
+    /// # Errors
+    /// A checkpoint was named instead of a run; nothing was evaluated yet; a damaged one.
+    pub fn best(&self) -> Result<Checkpoint> {
+        let Self::Run(run) = self else {
+            return Err(usage("--best: name the run's folder, not a checkpoint's"));
+        };
+        let path = RunDir::best_of(run);
+        if !path.is_dir() {
+            let why = "has no best checkpoint: its samples were not evaluated yet (train.evaluate_images says when)";
+            return Err(Error::run(run, why).into());
+        }
+        Ok(Checkpoint::open(&path)?)
+    }
+
+    /// The same as [`Located::checkpoint`] for commands that can do nothing without.
     ///
     /// # Errors
     /// A run that has none yet; a damaged one.

@@ -1,10 +1,14 @@
 //! Tensors to pictures.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use gan_core::error::Error;
+use gan_core::random::Streams;
 use gan_core::tensor::range;
 use gan_core::variant::Panel;
-use gan_report::{Grid, Picture};
-use tch::{Device, Tensor};
+use gan_data::PointSet;
+use gan_report::{Grid, Picture, Scatter};
+use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
 
 /// Images as pictures.
 ///
@@ -50,10 +54,112 @@ pub fn of_panel(panel: &Panel) -> Result<Picture> {
     sheet(&of_images(&panel.images)?, panel.columns.max(0) as usize)
 }
 
+/// Real points that a scatter plot shows, and seconds that an animation lasts.
+const REAL_POINTS: i64 = 2_500;
+const SECONDS: f64 = 6.0;
+/// Pictures of an animation, at most.
+const FRAMES: usize = 90;
+
+/// Points over those of the set that they should be like.
+///
+/// # Shapes
+/// f32 `[N, 2, 1, 1]`
+///
+/// # Errors
+/// Tensors of another shape; LibTorch's, such as no memory.
+pub fn of_points(points: &Tensor, set: Option<PointSet>) -> Result<Picture> {
+    let samples = pairs(points)?;
+    let mut real = Vec::new();
+    if let Some(set) = set {
+        let streams = Streams::new(0, 0, 0, Device::Cpu);
+        real = pairs(&set.draw(&streams, REAL_POINTS, Device::Cpu)?.0)?;
+    }
+    let far = samples
+        .iter()
+        .flatten()
+        .filter(|value| value.is_finite())
+        .fold(1.0f32, |far, value| far.max(value.abs()));
+    let extent = set.map_or(far * 1.1, |set| set.extent() as f32);
+    Ok(gan_report::scatter(&Scatter { real: &real, samples: &samples, extent })?)
+}
+
+/// The coordinates of points.
+///
+/// # Shapes
+/// `[N, 2, 1, 1]` or `[N, 2]`
+///
+/// # Errors
+/// Tensors of another shape; LibTorch's, such as no memory.
+pub fn pairs(points: &Tensor) -> Result<Vec<[f32; 2]>> {
+    let flat = points.f_flatten(1, -1)?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    gan_core::tensor::guard::shape("points", &flat, &[gan_core::tensor::guard::ANY, 2])?;
+    let values = Vec::<f32>::try_from(&flat.f_reshape([-1i64])?)?;
+    Ok(values.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect())
+}
+
+/// A run's previews as `samples.gif`, those of earlier sessions included; `None` if there are fewer than two.
+///
+/// # Errors
+/// Files that cannot be read or written.
+pub fn animate(run: &Path) -> Result<Option<PathBuf>> {
+    let folder = run.join("samples");
+    let entries = std::fs::read_dir(&folder).map_err(|source| Error::file(&folder, source))?;
+    let is_preview = |path: &PathBuf| {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        path.extension().is_some_and(|ending| ending == "png")
+            && stem.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_preview).collect();
+    files.sort();
+    if files.len() < 2 {
+        return Ok(None);
+    }
+    // The first and the last are always there.
+    let count = files.len().min(FRAMES);
+    let chosen = (0..count).map(|frame| &files[frame * (files.len() - 1) / (count - 1)]);
+    let mut frames = chosen.map(|path| read_png(path)).collect::<Result<Vec<Picture>>>()?;
+    let fps = count as f64 / SECONDS;
+    // The end is looked at for a second.
+    let last = frames[count - 1].clone();
+    frames.extend(std::iter::repeat_n(last, fps.ceil() as usize));
+    let path = run.join("samples.gif");
+    gan_report::save_gif(&path, &frames, fps)?;
+    Ok(Some(path))
+}
+
+fn read_png(path: &Path) -> Result<Picture> {
+    let image = image::open(path).with_context(|| format!("{} cannot be read", path.display()))?.to_rgb8();
+    let (width, height) = image.dimensions();
+    Ok(Picture::new(width, height, 3, image.into_raw())?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Kind;
+
+    #[test]
+    fn previews_become_an_animation() {
+        let run = tempfile::tempdir().expect("temp dir");
+        let samples = run.path().join("samples");
+        std::fs::create_dir(&samples).expect("folder");
+        let points = |shift: f64| Tensor::zeros([5, 2, 1, 1], (Kind::Float, Device::Cpu)) + shift;
+        for (index, name) in ["000000010", "real", "000000020"].into_iter().enumerate() {
+            let picture = of_points(&points(index as f64 * 0.3), Some(PointSet::Ring8)).expect("picture");
+            gan_report::save_png(samples.join(format!("{name}.png")), &picture).expect("written");
+            assert_eq!(animate(run.path()).expect("animation").is_some(), name == "000000020");
+        }
+        let bytes = std::fs::read(run.path().join("samples.gif")).expect("file");
+        assert!(bytes.starts_with(b"GIF89a"));
+    }
+
+    #[test]
+    fn points_keep_their_coordinates() {
+        let points = Tensor::from_slice(&[1.5f32, -2.0, f32::NAN, 7.0]).view([2, 2, 1, 1]);
+        let pairs = pairs(&points).expect("pairs");
+        assert!(pairs[0] == [1.5, -2.0] && pairs[1][0].is_nan() && pairs[1][1] == 7.0);
+        assert!(super::pairs(&Tensor::zeros([2, 3], (Kind::Float, Device::Cpu))).is_err());
+        assert_eq!(of_points(&points, None).expect("picture").width, 480);
+    }
 
     #[test]
     fn values_and_channels_arrive() {

@@ -2,6 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::dataset::Opened;
+use crate::evaluation::Evaluation;
 use crate::failure::INTERRUPTED;
 use crate::interrupt::Interrupt;
 use crate::pictures;
@@ -9,7 +10,7 @@ use crate::progress::Progress;
 use crate::say::{duration, line, program, quoted, thousands};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
-use gan_core::trainer::{Checkpoint, Identity, Report, RunDir, Trainer};
+use gan_core::trainer::{Checkpoint, Identity, Report, RunDir, Trainer, Watch};
 use gan_core::variant::ImageGan;
 use gan_report::{LogLine, RunReport};
 use std::path::Path;
@@ -25,6 +26,8 @@ pub struct Start {
     pub config: RunConfig,
     /// The data set, opened.
     pub data: Opened,
+    /// Images that are never shown, if there are some.
+    pub held_out: Option<Opened>,
     /// The run's folder, held.
     pub run: RunDir,
     /// Where to go on; `None` at the beginning.
@@ -36,7 +39,7 @@ pub struct Start {
 /// # Errors
 /// Whatever ended training early; the sentence says what is kept.
 pub fn train(start: Start) -> Result<ExitCode> {
-    let Start { policy, config, data, run, from } = start;
+    let Start { policy, config, data, held_out, run, from } = start;
     let folder = run.path().to_owned();
     let interrupt = Interrupt::install()?;
     let mut gan = config.gan.build(&policy, config.train.seed)?;
@@ -47,6 +50,11 @@ pub fn train(start: Start) -> Result<ExitCode> {
         trainer.resume(checkpoint, gan.as_mut(), &mut source)?;
     }
 
+    let evaluation = if (1..=config.train.images).contains(&config.train.evaluate_images) {
+        Some(Evaluation::new(&config, &data, held_out.as_ref(), gan.as_ref(), &policy)?)
+    } else {
+        None
+    };
     let report = RunReport::open(&folder)?;
     if from.is_none() {
         report.text("config", format!("```toml\n{}\n```", config.to_toml()?));
@@ -66,6 +74,10 @@ pub fn train(start: Start) -> Result<ExitCode> {
             let tick = trainer.advance(gan.as_mut(), &mut source)?;
             session.progress.advance(tick.clock.images);
             tick.warnings.iter().for_each(|warning| session.progress.warn(warning));
+            if let Some(evaluation) = evaluation.as_ref().filter(|_| tick.evaluate) {
+                let words = evaluation.measure(gan.as_ref(), &mut trainer)?;
+                session.progress.print(&format!("after {} images: {words}", thousands(tick.clock.images)));
+            }
             if let Some(report) = &tick.report {
                 session.show(report);
             }
@@ -75,7 +87,8 @@ pub fn train(start: Start) -> Result<ExitCode> {
             if tick.finished {
                 return Ok(true);
             }
-            if interrupt.requested() {
+            // The step of an evaluation ends with the next tick.
+            if interrupt.requested() && !tick.evaluate {
                 trainer.save_now(gan.as_mut(), &mut source)?;
                 return Ok(false);
             }
@@ -83,7 +96,7 @@ pub fn train(start: Start) -> Result<ExitCode> {
     };
     let outcome = steps();
     session.progress.finish();
-    let clock = trainer.clock();
+    let (clock, watch) = (trainer.clock(), trainer.watch().clone());
     let outcome = outcome.and_then(|finished| trainer.finish().map(|()| finished).map_err(Into::into));
     session.mention_broken_images();
     for warning in session.report.close().iter().skip(session.warned) {
@@ -91,7 +104,10 @@ pub fn train(start: Start) -> Result<ExitCode> {
     }
     match outcome {
         Ok(true) => {
-            epilogue(&folder, clock.images, began.elapsed().as_secs_f64());
+            if let Err(error) = session.data.animate(&folder) {
+                crate::say::note(format_args!("warning: no animation: {}", crate::failure::sentence(&error)));
+            }
+            epilogue(&folder, clock.images, began.elapsed().as_secs_f64(), &watch);
             Ok(ExitCode::SUCCESS)
         }
         Ok(false) => {
@@ -129,6 +145,9 @@ impl Session {
     fn show(&mut self, report: &Report) {
         self.progress.report(report);
         self.report.report(&log_line(report));
+        for finding in &report.findings {
+            self.report.text("guard", finding.sentence.as_str());
+        }
         let warnings = self.report.warnings();
         for warning in warnings.iter().skip(self.warned) {
             self.progress.warn(warning);
@@ -153,7 +172,7 @@ impl Session {
                 0 => format!("samples/{images:09}.png"),
                 _ => format!("samples/{images:09}-{}.png", panel.name.replace(['/', ' '], "-")),
             };
-            self.report.sample(images, &panel.name, pictures::of_panel(panel)?, file);
+            self.report.sample(images, &panel.name, self.data.picture_of(panel)?, file);
         }
         Ok(())
     }
@@ -171,14 +190,19 @@ fn log_line(report: &Report) -> LogLine {
     }
 }
 
-fn epilogue(folder: &Path, images: u64, seconds: f64) {
+fn epilogue(folder: &Path, images: u64, seconds: f64, watch: &Watch) {
     let (run, gan) = (quoted(folder), program());
+    let end = if watch.stopped_on_plateau { "stopped on a plateau" } else { "finished" };
+    line(format_args!("\n{}", watch.summary()));
     line(format_args!(
-        "\nfinished: {} images; this session took {}\nthe run lies in {run}: look at samples/ and curves.png\n",
+        "\n{end}: {} images; this session took {}\nthe run lies in {run}: look at samples/ and curves.png\n",
         thousands(images),
         duration(seconds)
     ));
     line(format_args!("new pictures:         {gan} sample {run}"));
+    if RunDir::best_of(folder).is_dir() {
+        line(format_args!("at its best:          {gan} sample {run} --best"));
+    }
     line(format_args!("from one to another:  {gan} interpolate {run}"));
     line(format_args!("train on:             {gan} resume {run} --images {}", images * 2));
     line(format_args!("curves in a browser:  tensorboard --logdir {run}"));

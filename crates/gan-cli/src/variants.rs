@@ -2,11 +2,12 @@
 //! one line in this crate's Cargo.toml); everything else in this crate works through it.
 //!
 //! A variant's `Config` is serde data with the fields `size`, `channels` and `batch` (which `--size`,
-//! `--channels` and `--batch` set), `PRESETS`, `preset(name)` and `validate()`; the variant itself is made
+//! `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`; the variant itself is made
 //! by `new(config, &policy, seed)`.
 
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
+use gan_core::trainer::TrainConfig;
 use gan_core::variant::ImageGan;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +32,11 @@ macro_rules! variants {
             /// The preset that is used when none is named.
             pub fn default_preset(self) -> &'static str {
                 match self { $(Self::$Name => $preset),+ }
+            }
+
+            /// How long a run of a preset is, and how often things happen in it.
+            pub fn train(self, preset: &str) -> TrainConfig {
+                match self { $(Self::$Name => <$Config>::train(preset)),+ }
             }
 
             /// Names of the presets, each with what it is.
@@ -81,6 +87,11 @@ macro_rules! variants {
                 match self { $(Self::$Name(config) => Ok(config.validate()?)),+ }
             }
 
+            /// What may work but probably is not meant, one sentence each.
+            pub fn warnings(&self) -> Vec<String> {
+                match self { $(Self::$Name(config) => config.warnings()),+ }
+            }
+
             /// Height and width of images.
             pub fn size(&self) -> i64 {
                 match self { $(Self::$Name(config) => config.size),+ }
@@ -110,6 +121,8 @@ macro_rules! variants {
 variants! {
     /// Deep convolutional GAN (Radford, Metz and Chintala 2015): noise to images of 16 to 256 pixels
     Dcgan { word: "dcgan", config: dcgan::Config, gan: dcgan::Dcgan, preset: "fashion-mnist-32" }
+    /// The original GAN (Goodfellow et al. 2014): noise to points in the plane or images of up to 64 pixels
+    Vanilla { word: "vanilla", config: vanilla::Config, gan: vanilla::Vanilla, preset: "ring8" }
 }
 
 impl VariantName {

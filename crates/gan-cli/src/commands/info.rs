@@ -5,7 +5,7 @@ use crate::located::{self, Located};
 use crate::say::{bytes, duration, line, thousands};
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
-use gan_core::trainer::{Checkpoint, RunDir};
+use gan_core::trainer::{Checkpoint, RunDir, Watch};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,11 @@ pub fn run(args: Args) -> Result<()> {
             (located::config_in(run)?, newest, all.iter().map(|path| state(path)).collect())
         }
     };
+    let watch = stand.as_ref().map(Checkpoint::watch).transpose()?.unwrap_or_default();
+    let best = located.run().map(RunDir::best_of).filter(|path| path.is_dir()).map(|path| state(&path));
     let facts = Facts {
+        watch,
+        best,
         path: &args.path,
         run: located.run(),
         parameters: parameters(&config)?,
@@ -70,6 +74,10 @@ struct Facts<'a> {
     stand: Option<Checkpoint>,
     last: Option<gan_report::LogLine>,
     checkpoints: Vec<CheckpointState>,
+    /// What was watched until then.
+    watch: Watch,
+    /// The checkpoint with the best samples.
+    best: Option<CheckpointState>,
 }
 
 struct CheckpointState {
@@ -160,6 +168,12 @@ impl Facts<'_> {
                 format!("gan-core {}, LibTorch {}", meta.versions.gan_core, meta.versions.libtorch),
             );
         }
+        if self.stand.is_some() {
+            line(format_args!("\n{}", self.watch.summary()));
+            for event in &self.watch.events {
+                line(format_args!("  at {} images: {}", thousands(event.images), event.sentence));
+            }
+        }
         if let Some(last) = &self.last {
             let speed = last.images_per_second;
             line(format_args!("\nlast report, after {} images at {speed:.0}/s:", thousands(last.images)));
@@ -172,6 +186,15 @@ impl Facts<'_> {
             let verdict = checkpoint.damage.as_deref().unwrap_or("sound");
             line(format_args!("  {}  {:>9}  {verdict}", checkpoint.path.display(), bytes(checkpoint.bytes)));
         }
+        if let Some(best) = &self.best {
+            let verdict = best.damage.as_deref().unwrap_or("sound");
+            let quality = self.best_quality().unwrap_or_default();
+            line(format_args!(
+                "  {}  {:>9}  {verdict}, the best: {quality}",
+                best.path.display(),
+                bytes(best.bytes)
+            ));
+        }
         if self.checkpoints.is_empty() {
             line(format_args!("  none yet"));
         }
@@ -183,6 +206,14 @@ impl Facts<'_> {
         }
         line(format_args!("\n{}", config.to_toml()?.trim_end()));
         Ok(())
+    }
+
+    /// The best quality in words, as the best checkpoint itself tells.
+    fn best_quality(&self) -> Option<String> {
+        let watch = Checkpoint::open(&self.best.as_ref()?.path).ok()?.watch().ok()?;
+        let quality = watch.convergence.quality()?;
+        let (images, value) = quality.best;
+        Some(format!("{} {value:.3} after {} images", quality.name, thousands(images)))
     }
 
     fn json(&self) -> Value {
@@ -209,6 +240,15 @@ impl Facts<'_> {
             "parameters": parameters,
             "last_report": self.last,
             "checkpoints": checkpoints,
+            "best": self.best.as_ref().map(|b| json!({"path": b.path, "images": b.images, "sound": b.damage.is_none()})),
+            "convergence": {
+                "standing": self.watch.standing(),
+                "summary": self.watch.summary(),
+                "qualities": self.watch.convergence.qualities(),
+                "signs": self.watch.guard,
+                "rollbacks": self.watch.rollbacks,
+                "events": self.watch.events,
+            },
             "files": files,
             "config": self.config.to_value(),
         })

@@ -93,6 +93,10 @@ pub fn run(args: Args) -> Result<()> {
     }
     let located = Located::find(&args.from_run)?;
     let checkpoint = located.some_checkpoint()?;
+    if located::config_of(&checkpoint)?.gan.size() == 1 {
+        let run = args.from_run.display();
+        return Err(usage(format!("{run}: it makes points, not pictures; see them with `gan sample {run}`")));
+    }
     let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
     policy.apply();
     let gan = located::load(&checkpoint, &policy)?;

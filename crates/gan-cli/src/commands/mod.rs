@@ -5,6 +5,7 @@ pub mod data;
 pub mod doctor;
 pub mod info;
 pub mod interpolate;
+pub mod modes;
 pub mod resume;
 pub mod sample;
 pub mod train;
@@ -23,6 +24,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Resume(args) => return resume::run(args),
         Command::Sample(args) => sample::run(args)?,
         Command::Interpolate(args) => interpolate::run(args)?,
+        Command::Modes(args) => modes::run(args)?,
         Command::Info(args) => info::run(args)?,
         Command::Data(args) => data::run(args)?,
         Command::Doctor(args) => doctor::run(args)?,

@@ -8,7 +8,7 @@ use crate::say::{note, thousands};
 use crate::session::{self, Start};
 use anyhow::Result;
 use gan_core::error::Error;
-use gan_core::trainer::RunDir;
+use gan_core::trainer::{GuardMode, RunDir};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,12 +28,25 @@ pub struct Args {
     /// CPU threads, 0 for all cores [default: the run's; another number changes the last bits of sums]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// off, warn or rollback: what happens when the run collapses [default: the run's]
+    #[arg(long, value_parser = guard_mode, value_name = "MODE")]
+    guard: Option<GuardMode>,
+}
+
+fn guard_mode(word: &str) -> Result<GuardMode, String> {
+    match word {
+        "off" => Ok(GuardMode::Off),
+        "warn" => Ok(GuardMode::Warn),
+        "rollback" => Ok(GuardMode::Rollback),
+        _ => Err("expected off, warn or rollback".to_owned()),
+    }
 }
 
 const EXAMPLES: &str = "\
 Examples:
   gan resume runs/dcgan-fashion-mnist-32-001
   gan resume runs/dcgan-fashion-mnist-32-001 --images 2M
+  gan resume runs/dcgan-fashion-mnist-32-001 --guard rollback
   gan resume runs/mine/checkpoints/000200000        from an older checkpoint; newer ones are set aside";
 
 /// Goes on.
@@ -55,10 +68,22 @@ pub fn run(args: Args) -> Result<ExitCode> {
     // What an earlier resume changed and no checkpoint has carried yet.
     if let Ok(recorded) = located::config_in(&folder) {
         config.train.images = recorded.train.images;
+        config.train.guard = recorded.train.guard;
         config.device = recorded.device;
     }
     let done = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.meta.clock.images);
+    let is_stopped = match &checkpoint {
+        Some(checkpoint) => checkpoint.watch()?.stopped_on_plateau,
+        None => false,
+    };
     match args.images {
+        None if is_stopped => {
+            let (folder, shown, more) = (folder.display(), thousands(done), done * 2);
+            note(format_args!(
+                "{folder}: the run stopped on a plateau after {shown} images; train on with --images {more}"
+            ));
+            return Ok(ExitCode::SUCCESS);
+        }
         // Not a failure: whoever resumes until it succeeds must come to an end.
         None if done >= config.train.images => {
             let (folder, shown, more) = (folder.display(), thousands(done), done * 2);
@@ -74,6 +99,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
         Some(images) => config.train.images = images,
     }
+    if let Some(guard) = args.guard {
+        config.train.guard = guard;
+        config.train.validate()?;
+    }
     if let Some(device) = args.device {
         config.device.device = device;
     }
@@ -85,6 +114,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     config.device = crate::config::DeviceConfig::of(&policy);
     let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
     dataset::check(&data, &config)?;
+    let held_out = dataset::open_held_out(&config)?;
     let (before, now) = (config.data.images, data.count());
     if before != now && before > 0 {
         note(format_args!(
@@ -98,10 +128,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(checkpoint) => note(format_args!("going on from {}", checkpoint.path.display())),
         None => note(format_args!("{}: no checkpoint yet; starting anew", folder.display())),
     }
-    session::train(Start { policy, config, data, run, from: checkpoint })
+    session::train(Start { policy, config, data, held_out, run, from: checkpoint })
 }
 
-/// Keeps `config.toml` true where the run's length or device has changed.
+/// Keeps `config.toml` true where the run's length, guard or device has changed.
 fn record(config: &RunConfig, folder: &Path) -> Result<()> {
     let path = folder.join("config.toml");
     let text = config.to_toml()?;

@@ -9,6 +9,7 @@ use crate::say::line;
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
 use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_data::PointSet;
 use gan_report::Picture;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
@@ -23,9 +24,12 @@ pub struct Args {
     /// A run's folder (its newest checkpoint is used) or a checkpoint's
     #[arg(value_name = "RUN|CHECKPOINT")]
     from: PathBuf,
-    /// How many pictures
-    #[arg(long, default_value = "64", value_parser = amount::positive, value_name = "N")]
-    count: u64,
+    /// The run as it was when its samples were best, instead of its newest checkpoint
+    #[arg(long)]
+    best: bool,
+    /// How many pictures [default: 64], or points [default: 2500]
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    count: Option<u64>,
     /// The seed of the first picture; the next ones have the following seeds
     #[arg(long, default_value = "1", value_parser = amount::argument, value_name = "N")]
     seed: u64,
@@ -38,7 +42,7 @@ pub struct Args {
     /// The files' format
     #[arg(long, value_enum, default_value = "png")]
     format: Format,
-    /// A folder, or a file for the sheet [default: `generated` in the run's folder]
+    /// A folder, or a file for the sheet [default: `generated` in the run's folder]; points get a CSV beside it
     #[arg(long, value_name = "DIR|FILE")]
     out: Option<PathBuf>,
     /// Below 1: less variety, more typical pictures
@@ -64,7 +68,9 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   gan sample runs/dcgan-fashion-mnist-32-001
+  gan sample runs/dcgan-fashion-mnist-32-001 --best
   gan sample runs/dcgan-fashion-mnist-32-001 --count 100 --grid=10 --out sheet.png
+  gan sample runs/vanilla-ring8-001 --count 10000       points: a scatter plot and a CSV
   gan sample runs/mine/checkpoints/000200000 --count 1000 --single --out pictures/ --format webp";
 
 /// A picture file's format.
@@ -96,18 +102,27 @@ impl Format {
 pub fn run(args: Args) -> Result<()> {
     check(&args)?;
     let located = Located::find(&args.from)?;
-    let checkpoint = located.some_checkpoint()?;
+    let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
     let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
     policy.apply();
     let gan = located::load(&checkpoint, &policy)?;
+    let config = located::config_of(&checkpoint)?;
+    let is_points = config.gan.size() == 1;
+    let total = args.count.unwrap_or(if is_points { 2_500 } else { 64 });
 
     let (folder, sheet) = targets(&args, &located, checkpoint.meta.clock.images);
     std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
     let mut on_sheet = Vec::new();
-    for first in (0..args.count).step_by(args.batch as usize) {
-        let count = args.batch.min(args.count - first);
+    let mut points = Vec::new();
+    for first in (0..total).step_by(args.batch as usize) {
+        let count = args.batch.min(total - first);
         let seeds: Vec<u64> = (first..first + count).map(|index| args.seed.wrapping_add(index)).collect();
-        let generated = pictures::of_images(&generate(gan.as_ref(), &seeds, &args, &policy)?)?;
+        let images = generate(gan.as_ref(), &seeds, &args, &policy)?;
+        if is_points {
+            points.push(images);
+            continue;
+        }
+        let generated = pictures::of_images(&images)?;
         if args.single {
             for (seed, picture) in seeds.iter().zip(&generated) {
                 save(
@@ -121,8 +136,17 @@ pub fn run(args: Args) -> Result<()> {
             on_sheet.extend(generated);
         }
     }
+    if is_points {
+        let path = sheet.ok_or_else(|| usage("--single: points are drawn together in one picture"))?;
+        return save_points(
+            &Tensor::f_cat(&points, 0)?,
+            PointSet::named(&config.data.source),
+            &path,
+            args.format,
+        );
+    }
     if args.single {
-        line(format_args!("wrote {} pictures to {}", args.count, folder.display()));
+        line(format_args!("wrote {total} pictures to {}", folder.display()));
     }
     if let Some(path) = sheet {
         let format =
@@ -147,12 +171,24 @@ fn check(args: &Args) -> Result<()> {
         return Err(usage("--single writes several files: --out must be a folder"));
     }
     // A sheet is one picture in memory; past this its encoders give up, too.
-    if !args.single && args.count > 10_000 {
-        return Err(usage(format!(
-            "--count {}: a sheet holds at most 10,000 pictures; add --single",
-            args.count
-        )));
+    if let Some(count) = args.count.filter(|count| !args.single && *count > 10_000) {
+        return Err(usage(format!("--count {count}: a sheet holds at most 10,000 pictures; add --single")));
     }
+    Ok(())
+}
+
+/// Points over the real ones as a picture, and their coordinates, one a line, as CSV beside it.
+fn save_points(points: &Tensor, set: Option<PointSet>, path: &Path, format: Format) -> Result<()> {
+    let ending =
+        path.extension().and_then(|text| clap::ValueEnum::from_str(&text.to_string_lossy(), true).ok());
+    save(&pictures::of_points(points, set)?, path, ending.unwrap_or(format))?;
+    let mut text = "x,y\n".to_owned();
+    for [x, y] in pictures::pairs(points)? {
+        text += &format!("{x},{y}\n");
+    }
+    let table = path.with_extension("csv");
+    gan_report::write_file(&table, text.as_bytes())?;
+    line(format_args!("wrote {} and {}", path.display(), table.display()));
     Ok(())
 }
 

@@ -56,6 +56,10 @@ pub struct Args {
     /// Show each image mirrored in half of its draws
     #[arg(long)]
     mirror: bool,
+    /// When the run collapses: say so, say so and go back to a checkpoint from before with half the learning rates, or
+    /// do not look [default: warn]
+    #[arg(long, value_parser = ["off", "warn", "rollback"], value_name = "MODE")]
+    guard: Option<String>,
     /// Any setting by its key or the end of it; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -72,7 +76,11 @@ Examples:
   gan train dcgan                                        the built-in Fashion-MNIST images, 32x32
   gan train dcgan --data photos/ --size 64 --images 2M   a folder of pictures of any size
   gan train dcgan --set loss=hinge --set generator_optimizer.lr=1e-4
+  gan train dcgan --guard rollback                       a collapse ends in a new attempt, three at most
+  gan train dcgan --images 5M --set stop_on_plateau=10   ends after 10 evaluations without a better one
+  gan train dcgan --set data.holdout=0.05                shows whether the discriminator overfits
   gan train dcgan --config runs/mine/config.toml --seed 2
+  gan train vanilla --data ring8                         points of which the truth is known
   gan train dcgan --dry-run                              prints every setting there is
 
 Later settings win: preset, then --config, then flags, then --set.";
@@ -83,6 +91,8 @@ Later settings win: preset, then --config, then flags, then --set.";
 /// Settings, data or a place that cannot be used; whatever ends training early.
 pub fn run(args: Args) -> Result<ExitCode> {
     let (config, policy, data) = resolve(&args)?;
+    let held_out = dataset::open_held_out(&config)?;
+    config.gan.warnings().iter().for_each(|text| note(format_args!("warning: {text}")));
     if args.dry_run {
         describe(&config, &policy, &data)?;
         return Ok(ExitCode::SUCCESS);
@@ -100,17 +110,22 @@ pub fn run(args: Args) -> Result<ExitCode> {
         thousands(config.train.images)
     ));
     data.notes().iter().for_each(|text| note(format_args!("note: {text}")));
-    session::train(Start { policy, config, data, run, from: None })
+    session::train(Start { policy, config, data, held_out, run, from: None })
 }
 
 /// All layers, with what the data and the machine decide filled in.
 fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
-    let mut layers = Layers::new(args.variant, args.preset.as_deref(), args.config.as_deref())?;
+    // Data with a preset of its own brings it along, unless another one or a file is named.
+    let own = args.data.as_deref().filter(|data| {
+        args.config.is_none() && args.variant.presets().iter().any(|(preset, _)| preset == data)
+    });
+    let mut layers = Layers::new(args.variant, args.preset.as_deref().or(own), args.config.as_deref())?;
     layers.flag("data.source", args.data.clone())?;
     layers.flag("data.strict", args.strict.then_some(true))?;
     layers.flag("data.mirror", args.mirror.then_some(true))?;
     layers.flag("train.images", args.images)?;
     layers.flag("train.seed", args.seed)?;
+    layers.flag("train.guard", args.guard.clone())?;
     layers.flag("device.device", args.device.clone())?;
     layers.flag("device.precision", args.precision.clone())?;
     layers.flag("device.threads", args.threads)?;

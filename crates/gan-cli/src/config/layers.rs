@@ -6,7 +6,6 @@ use crate::failure::usage;
 use crate::variants::{VariantConfig, VariantName};
 use anyhow::{Result, anyhow};
 use gan_core::error::Error;
-use gan_core::trainer::TrainConfig;
 use serde_json::Value;
 use std::path::Path;
 
@@ -35,10 +34,10 @@ impl Layers {
             preset.map(str::to_owned).or(in_file).unwrap_or_else(|| variant.default_preset().to_owned());
         let gan = VariantConfig::preset(variant, &preset)?;
         let first = RunConfig {
-            preset,
             gan,
-            train: TrainConfig::default(),
-            data: DataConfig::default(),
+            train: variant.train(&preset),
+            data: DataConfig::of_preset(&preset),
+            preset,
             device: DeviceConfig::default(),
         };
         let mut layers = Self { variant, tree: Tree::new(first.to_value()) };
@@ -159,7 +158,11 @@ mod tests {
         };
         assert!(refused("variant = \"stylegan\"").contains("is for variant `stylegan`"));
         assert!(refused("[dcgan]\nlos = \"hinge\"").contains("did you mean dcgan.loss?"));
-        assert!(refused("[dcgan]\nloss = \"hing\"").contains("dcgan.loss"));
+        let sentence = refused("[dcgan]\nloss = \"hing\"");
+        assert!(
+            sentence.starts_with("dcgan.loss: ") && sentence.ends_with("did you mean hinge?"),
+            "{sentence}"
+        );
         assert!(refused("[dcgan\n").contains("line 1"));
         assert!(refused("preset = \"none\"").contains("fashion-mnist-32"));
     }

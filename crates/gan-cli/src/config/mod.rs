@@ -51,6 +51,10 @@ pub struct DataConfig {
     pub cache_mb: u64,
     /// Images with more pixels are refused undecoded.
     pub max_pixels: u64,
+    /// The share of images that is held out of training, to see whether the discriminator overfits; 0 for none.
+    pub holdout: f64,
+    /// Points of a set such as `ring8`, drawn once and shown in a new order every epoch; 0: fresh ones in every batch.
+    pub points: u64,
     /// How many images there were when the run began; found, not chosen. A resume compares.
     pub images: u64,
 }
@@ -65,7 +69,19 @@ impl Default for DataConfig {
             workers: 0,
             cache_mb: 2000,
             max_pixels: gan_data::Options::default().max_pixels,
+            holdout: 0.0,
+            points: gan_data::FIXED,
             images: 0,
+        }
+    }
+}
+
+impl DataConfig {
+    /// The default for a preset: the points that it is named after, or the built-in images.
+    pub fn of_preset(preset: &str) -> Self {
+        match gan_data::PointSet::named(preset) {
+            Some(set) => Self { source: set.name().to_owned(), ..Self::default() },
+            None => Self::default(),
         }
     }
 }
@@ -157,7 +173,7 @@ impl RunConfig {
             toml::to_string(&self.to_value()).context("the configuration cannot be written as TOML")?;
         Ok(format!(
             "# What this run is, with nothing left open. It is a record: a resume\n\
-             # takes the length (train.images) and [device] from it, everything else from the checkpoint.\n\
+             # takes the length (train.images), train.guard and [device] from it, the rest from the checkpoint.\n\
              # A new run like it: gan train {} --config THIS_FILE --out ANOTHER_FOLDER\n\
              # Times (images, report_images, ...) are counted in images shown to the discriminator.\n\n{body}",
             self.gan.variant().word()
@@ -185,6 +201,6 @@ pub fn read_section<T: DeserializeOwned>(name: &str, section: &Value) -> Result<
     serde_path_to_error::deserialize(section).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { name.to_owned() } else { format!("{name}.{path}") };
-        usage(format!("{path}: {}", error.inner()))
+        usage(format!("{path}: {}", suggest::with_choice(&error.inner().to_string())))
     })
 }
