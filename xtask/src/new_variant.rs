@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     // Names differ in length and order: the templates cannot be laid out for all of them.
     let _ = workspace::cargo().args(["fmt", "-p", name]).status();
     println!("{folder} is a working variant. Try it:\n");
-    println!("  cargo test -p {name}\n  cargo run --release -p {name} --example train\n");
+    println!("  cargo test -p {name}\n  cargo run --release -p {name} --example train-{name}\n");
     println!("Then name it in the lists that `cargo xtask tidy` tells you.");
     Ok(ExitCode::SUCCESS)
 }

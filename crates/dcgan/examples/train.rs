@@ -1,4 +1,4 @@
-//! Trains a DCGAN with this crate alone: `cargo run --release -p dcgan --example train -- FOLDER/OF/IMAGES`.
+//! Trains a DCGAN with this crate alone: `cargo run --release -p dcgan --example train-dcgan -- FOLDER/OF/IMAGES`.
 //!
 //! Images are read by the small decoder that tch carries; the `gan-data` crate reads anything.
 

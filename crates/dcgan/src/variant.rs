@@ -5,7 +5,7 @@ use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::Ema;
 use gan_core::error::Result;
-use gan_core::game::{Draws, Game, Sides, pack};
+use gan_core::game::{self, Draws, Game, Sides};
 use gan_core::nn::{Mode, Parameters};
 use gan_core::player::Player;
 use gan_core::random;
@@ -113,12 +113,8 @@ impl Variant for Dcgan {
     }
 
     fn judge(&self, images: &Tensor, _labels: Option<&Tensor>) -> Option<Result<Tensor>> {
-        let size = self.config.game.pack;
-        let judged = no_grad(|| {
-            let whole = images.f_narrow(0, 0, images.size()[0] / size * size)?;
-            self.discriminator.forward(&pack(&whole, size)?, Mode::Eval)
-        });
-        Some(judged)
+        let judge = |packs: &Tensor| self.discriminator.forward(packs, Mode::Eval);
+        Some(game::look(images, self.config.game.pack, &judge))
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {

@@ -1,4 +1,4 @@
-//! Trains an original GAN on a ring of eight Gaussians: `cargo run --release -p vanilla --example train`.
+//! Trains an original GAN on a ring of eight Gaussians: `cargo run --release -p vanilla --example train-vanilla`.
 
 use vanilla::gan_core::data::{ImageBatch, Source};
 use vanilla::gan_core::device::DevicePolicy;

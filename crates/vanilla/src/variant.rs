@@ -5,7 +5,7 @@ use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::Ema;
 use gan_core::error::Result;
-use gan_core::game::{Draws, Game, Sides, pack};
+use gan_core::game::{self, Draws, Game, Sides};
 use gan_core::nn::Parameters;
 use gan_core::player::Player;
 use gan_core::random;
@@ -98,12 +98,8 @@ impl Variant for Vanilla {
     }
 
     fn judge(&self, images: &Tensor, _labels: Option<&Tensor>) -> Option<Result<Tensor>> {
-        let size = self.config.game.pack;
-        let judged = no_grad(|| {
-            let whole = images.f_narrow(0, 0, images.size()[0] / size * size)?;
-            Ok(self.discriminator.judge(&pack(&whole, size)?)?.logits)
-        });
-        Some(judged)
+        let judge = |packs: &Tensor| Ok(self.discriminator.judge(packs)?.logits);
+        Some(game::look(images, self.config.game.pack, &judge))
     }
 
     fn players(&self) -> Vec<&Player> {

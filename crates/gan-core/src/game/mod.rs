@@ -18,7 +18,7 @@ use crate::regularizer::LeCam;
 use crate::step::StepCtx;
 use crate::variant::StateVisitor;
 use balance::Balance;
-use tch::{Device, Tensor};
+use tch::{Device, Tensor, no_grad};
 
 /// What a discriminator says about a batch.
 #[derive(Debug)]
@@ -127,6 +127,16 @@ impl Game {
         let noisy = self.config.instance_noise.apply(ctx.noise(), ctx.clock().images, &augmented)?;
         ctx.laid_out(&pack(&noisy, self.config.pack)?)
     }
+}
+
+/// Logits of any number of images, outside a step: packed as in one, those that fill no pack left out; without
+/// gradients. `judge` is the discriminator in evaluation mode.
+///
+/// # Errors
+/// The judge's; LibTorch's.
+pub fn look(images: &Tensor, pack_size: i64, judge: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    let whole = images.f_narrow(0, 0, images.size()[0] / pack_size * pack_size)?;
+    no_grad(|| judge(&pack(&whole, pack_size)?))
 }
 
 /// Packs of `size` images, side by side as channels (PacGAN, Lin et al. 2018): the discriminator sees several at once.

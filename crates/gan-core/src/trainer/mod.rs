@@ -330,7 +330,10 @@ impl Trainer {
             Places { checkpoint: due.checkpoint || tick.finished, best: std::mem::take(&mut self.is_best) };
         let path = self.save(variant, source, places)?;
         tick.checkpoint = path.filter(|_| places.checkpoint);
-        self.warnings.extend(self.writer.take_warnings());
+        // What becomes of the last checkpoint is `finish`'s to say.
+        let finished = tick.finished;
+        let writer = &mut self.writer;
+        self.warnings.extend(if finished { writer.take_earlier_warnings() } else { writer.take_warnings() });
         tick.warnings = std::mem::take(&mut self.warnings);
         Ok(tick)
     }

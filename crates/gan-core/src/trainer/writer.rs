@@ -97,6 +97,11 @@ impl CheckpointWriter {
         if self.running.as_ref().is_some_and(JoinHandle::is_finished) {
             self.join();
         }
+        self.take_earlier_warnings()
+    }
+
+    /// What went wrong with those before the one under way, whose outcome is left to [`CheckpointWriter::wait`].
+    pub(super) fn take_earlier_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
 
@@ -259,5 +264,21 @@ mod tests {
         drop(CheckpointWriter::new(folder, 1).expect("writer"));
         assert_eq!(best("put back"), "third");
         assert_eq!(names(temp.path()), [".lock", "best", "checkpoints"]);
+    }
+
+    #[test]
+    fn the_last_failure_is_left_to_whoever_waits() {
+        let temp = tempfile::tempdir().expect("temp dir");
+        let mut writer = CheckpointWriter::new(temp.path().join("checkpoints"), 2).expect("writer");
+        let bad =
+            || Bundle { name: "000000001".to_owned(), files: vec![("no/such/folder".to_owned(), vec![])] };
+        writer.write_behind(bad(), Places::CHECKPOINT);
+        writer.write_behind(bad(), Places::CHECKPOINT);
+        // However quickly it failed: taken for a warning, a run without its last checkpoint would count as finished.
+        while !writer.running.as_ref().is_some_and(JoinHandle::is_finished) {
+            std::thread::yield_now();
+        }
+        assert_eq!(writer.take_earlier_warnings().len(), 1, "the first one's");
+        assert!(writer.wait().is_err());
     }
 }
