@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// Reports in the window over which losses are judged.
 pub(super) const LOSS_WINDOW: usize = 32;
+/// Fewer reports say nothing about a slope.
+const LEAST_REPORTS: usize = 8;
 /// Evaluations in the window over which quality is judged.
 const QUALITY_WINDOW: usize = 8;
 
@@ -151,7 +153,8 @@ impl Convergence {
 
     /// The slopes of the losses over a window of reports, by player.
     pub fn loss_trends(&self) -> Vec<(&str, Trend)> {
-        self.group("loss").filter_map(|(name, series)| Some((name, series.trend(LOSS_WINDOW)?))).collect()
+        let trends = self.group("loss").filter_map(|(name, series)| Some((name, series.trend(LOSS_WINDOW)?)));
+        trends.filter(|(_, trend)| trend.count >= LEAST_REPORTS).collect()
     }
 
     /// The measure of quality that decides the best checkpoint: the first that was handed in.

@@ -58,6 +58,8 @@ const ACCURATE: f64 = 0.995;
 const POOR: f64 = 0.25;
 /// The same as a share of the run's own earlier level.
 const DROP: f64 = 0.5;
+/// From one evaluation to the next, a growth of distances that shows a young run.
+const RISES: f64 = 1.2;
 /// Reports before gradients are judged, and how many of them must agree.
 const GRADIENT_HISTORY: usize = 12;
 const GRADIENT_WINDOW: usize = 3;
@@ -98,7 +100,9 @@ fn diversity(values: &Convergence) -> Option<Finding> {
         values.series("diversity/samples")?.points().iter().map(|p| (p.0, p.1 / reals)).collect();
     let (&(_, now), earlier) = shares.split_last()?;
     let usual = median(earlier.iter().map(|p| p.1).collect())?;
-    let poor_twice = now < POOR && earlier.last()?.1 < POOR;
+    // Averaged weights begin all alike: samples that differ more and more are no collapse.
+    let before = earlier.last()?.1;
+    let poor_twice = now < POOR && before < POOR && (now == 0.0 || now < RISES * before);
     let dropped = earlier.len() >= 2 && now < DROP * usual;
     if !(poor_twice || dropped) {
         return None;
@@ -236,6 +240,14 @@ mod tests {
             |samples: f64| run.report(&[("diversity/samples", samples), ("diversity/reals", 10.0)]);
         assert_eq!(evaluate(0.1), []);
         assert_eq!(evaluate(0.1)[0].since, 0);
+    }
+
+    #[test]
+    fn a_young_run_is_no_collapse() {
+        let mut run = Run::default();
+        for samples in [0.7, 1.6, 2.4, 4.0, 7.0] {
+            assert_eq!(run.report(&[("diversity/samples", samples), ("diversity/reals", 10.0)]), []);
+        }
     }
 
     #[test]

@@ -216,14 +216,14 @@ mod tests {
             ("overfitting/r_v", 0.12),
             ("loss/generator", 1.5),
         ];
-        let text = watched(&[9.0, 7.9, 7.1, 6.0, 5.1], &values).summary();
+        let text = watched(&[9.0, 8.6, 7.9, 7.5, 7.1, 6.6, 6.0, 5.1], &values).summary();
         for words in [
             "83 % of reals",
             "79 % of fakes",
             "80 % for real",
             "90 %",
             "0.12 of 1",
-            "5.100 after 100000",
+            "5.100 after 160000",
             "the generator's is level",
         ] {
             assert!(text.contains(words), "{words}: {text}");
