@@ -168,7 +168,8 @@ fn the_runtime_answers() {
     match runtime::load_cuda() {
         Ok(()) => {}
         Err(why) => {
-            assert!(why.0.contains("libtorch_cuda"), "{why}");
+            // Its own name, or that of a library beside it that is not whole.
+            assert!(why.0.contains("libtorch"), "{why}");
             assert_eq!(runtime::cuda_device_count(), 0);
         }
     }
