@@ -85,8 +85,8 @@ impl Default for Config {
 impl Config {
     /// The presets' names, each with what it is.
     pub const PRESETS: &'static [(&'static str, &'static str)] = &[
-        ("ring8", "points of eight Gaussians on a circle: all modes in a minute on a CPU"),
-        ("grid25", "points of 25 Gaussians on a grid: all modes in a minute on a CPU"),
+        ("ring8", "points of eight Gaussians on a circle: all modes in two minutes on one core"),
+        ("grid25", "points of 25 Gaussians on a grid: all modes in two minutes on one core"),
         ("pacgan-paper", "points as in PacGAN's section 4.1, not packed: the plain GAN and its lost modes"),
         ("goodfellow-28", "28x28 grey images with the fully connected networks of the paper's section 5"),
     ];
