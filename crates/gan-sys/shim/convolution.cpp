@@ -5,11 +5,12 @@
 //   every pixel is multiplied with the kernel and the products are added up where they overlap.
 // - The weight gradient in bf16 of deep layers: oneDNN's kernel is half as fast as its forward one. Here it is one
 //   product of the gradient and the unfolded input.
+// - Layers of 4x4 kernels and stride 2 between many channels, in f32: by minimal filtering (winograd.h).
 //
 // Everything else, and every gradient that is differentiated again, is LibTorch's own.
-#include "shim.h"
+#include "parallel.h"
+#include "winograd.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -60,14 +61,12 @@ Tensor spread(const Tensor &x, const Tensor &weight, Geometry g, int64_t height,
   Tensor out = at::empty({count, height, width, channels}, x.options());
   int64_t pixels = small[0] * small[1];
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, x.scalar_type(), "spread", [&] {
-    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    parallel(count, [&](int64_t n) {
       c10::NoGradGuard no_grad;
       std::vector<float> sums(height * width * channels);
-      for (int64_t n = begin; n < end; ++n) {
-        Tensor columns = at::mm(input.narrow(0, n * pixels, pixels), matrix);  // [h * w, k * k * C]
-        fold_image(columns.const_data_ptr<scalar_t>(), sums.data(), small, large, kernel, g);
-        std::copy(sums.begin(), sums.end(), out.data_ptr<scalar_t>() + n * sums.size());
-      }
+      Tensor columns = at::mm(input.narrow(0, n * pixels, pixels), matrix);  // [h * w, k * k * C]
+      fold_image(columns.const_data_ptr<scalar_t>(), sums.data(), small, large, kernel, g);
+      std::copy(sums.begin(), sums.end(), out.data_ptr<scalar_t>() + n * sums.size());
     });
   });
   return out.permute({0, 3, 1, 2});
@@ -80,20 +79,19 @@ Tensor unfold(const Tensor &image, int64_t kernel, Geometry g, int64_t height, i
   int64_t bytes = image.element_size() * channels;
   const char *source = static_cast<const char *>(image.const_data_ptr());
   char *target = static_cast<char *>(out.data_ptr());
-  at::parallel_for(0, count * height, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line)
-      for (int64_t x = 0; x < width; ++x)
-        for (int64_t ky = 0; ky < kernel; ++ky) {
-          int64_t row = (line % height) * g.stride - g.padding + ky, left = x * g.stride - g.padding;
-          char *to = target + (((line * width + x) * kernel + ky) * kernel) * bytes;
-          int64_t first = std::min(kernel, std::max<int64_t>(0, -left)), last = std::max(first, std::min(kernel, wide - left));
-          if (row < 0 || row >= tall) first = last = 0;
-          std::memset(to, 0, first * bytes);
-          if (last > first)
-            std::memcpy(to + first * bytes, source + (((line / height) * tall + row) * wide + left + first) * bytes,
-                        (last - first) * bytes);
-          std::memset(to + last * bytes, 0, (kernel - last) * bytes);
-        }
+  parallel(count * height, [&](int64_t line) {
+    for (int64_t x = 0; x < width; ++x)
+      for (int64_t ky = 0; ky < kernel; ++ky) {
+        int64_t row = (line % height) * g.stride - g.padding + ky, left = x * g.stride - g.padding;
+        char *to = target + (((line * width + x) * kernel + ky) * kernel) * bytes;
+        int64_t first = std::min(kernel, std::max<int64_t>(0, -left)), last = std::max(first, std::min(kernel, wide - left));
+        if (row < 0 || row >= tall) first = last = 0;
+        std::memset(to, 0, first * bytes);
+        if (last > first)
+          std::memcpy(to + first * bytes, source + (((line / height) * tall + row) * wide + left + first) * bytes,
+                      (last - first) * bytes);
+        std::memset(to + last * bytes, 0, (kernel - last) * bytes);
+      }
   });
   return out;
 }
@@ -114,7 +112,11 @@ struct Convolution : torch::autograd::Function<Convolution> {
     ctx->saved_data["transposed"] = transposed;
     ctx->saved_data["bias"] = bias && bias->defined();
     Geometry g{stride, padding};
-    // In f32 outputs are LibTorch's to the last bit.
+    if (winograd::pays(x, transposed, weight, stride, padding)) {
+      Tensor out = transposed ? winograd::spread(x, weight) : winograd::gather(x, weight);
+      return bias && bias->defined() ? out.add_(bias->view({1, -1, 1, 1})) : out;
+    }
+    // Other outputs in f32 are LibTorch's to the last bit.
     if (transposed && x.scalar_type() == at::kBFloat16 && weight.size(1) <= FEW_CHANNELS && channels_last(x)) {
       int64_t kernel = weight.size(2);
       auto grown = [&](int64_t size) { return (size - 1) * stride - 2 * padding + kernel; };
@@ -133,6 +135,10 @@ struct Convolution : torch::autograd::Function<Convolution> {
     Tensor for_x, for_weight;
     if (!at::GradMode::is_enabled()) {
       if (!channels_last(grad)) grad = grad.contiguous(at::MemoryFormat::ChannelsLast);
+      if (winograd::pays(x, transposed, weight, g.stride, g.padding)) {
+        if (wanted[0]) for_x = transposed ? winograd::gather(grad, weight) : winograd::spread(grad, weight);
+        if (wanted[1]) for_weight = transposed ? winograd::weight_gradient(x, grad) : winograd::weight_gradient(grad, x);
+      }
       if (wanted[0] && !transposed && weight.size(1) <= FEW_CHANNELS && channels_last(x))
         for_x = spread(grad, weight, g, x.size(2), x.size(3));
       if (wanted[1] && x.scalar_type() == at::kBFloat16 && channels_last(x) &&

@@ -209,12 +209,17 @@ fn fused_adam_heeds_the_layout_of_gradients() {
 }
 
 /// Shapes for which the shim has ways of its own, and some for which it has none: `(x, weight, transposed)`.
-const CONVOLUTIONS: [([i64; 4], [i64; 4], bool); 5] = [
+const CONVOLUTIONS: [([i64; 4], [i64; 4], bool); 9] = [
     ([2, 3, 8, 6], [5, 3, 4, 4], false),
     ([2, 5, 4, 3], [5, 3, 4, 4], true),
     ([2, 1, 9, 8], [5, 1, 3, 3], false),
     ([2, 256, 4, 4], [256, 256, 4, 4], false),
     ([2, 256, 2, 2], [256, 256, 4, 4], true),
+    // By minimal filtering: tiles that fill no block, tiles of several blocks and sums, sides that differ.
+    ([3, 64, 28, 36], [128, 64, 4, 4], false),
+    ([5, 64, 16, 20], [64, 128, 4, 4], true),
+    ([33, 128, 12, 12], [64, 128, 4, 4], false),
+    ([33, 64, 6, 6], [64, 192, 4, 4], true),
 ];
 
 /// A convolution of stride 2 and padding 1 by the shim and by LibTorch: outputs, then gradients of a weighted sum.
@@ -225,8 +230,11 @@ fn both(x: &[i64], weight: &[i64], transposed: bool, kind: Kind) -> [Vec<Tensor>
         let (x, weight, bias) = (leaf(x, 1), leaf(weight, 2), leaf(&[outputs], 3));
         let input = format::channels_last(&x).expect("format");
         let y = match (ours, transposed) {
-            (true, _) => convolution::convolution(&input, &weight, Some(&bias), (2, 1), transposed)
-                .expect("convolution"),
+            (true, _) => {
+                let weight = format::channels_last(&weight).expect("format");
+                convolution::convolution(&input, &weight, Some(&bias), (2, 1), transposed)
+                    .expect("convolution")
+            }
             (false, false) => input.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1),
             (false, true) => input.conv_transpose2d(&weight, Some(&bias), [2, 2], [1, 1], [0, 0], 1, [1, 1]),
         };
@@ -261,6 +269,7 @@ fn a_convolution_s_gradient_has_a_gradient() {
             let input = format::channels_last(&x).expect("format");
             let y = match (ours, transposed) {
                 (true, _) => {
+                    let weight = format::channels_last(&weight).expect("format");
                     convolution::convolution(&input, &weight, None, (2, 1), transposed).expect("convolution")
                 }
                 (false, false) => input.conv2d(&weight, None::<&Tensor>, [2, 2], [1, 1], [1, 1], 1),
