@@ -15,8 +15,6 @@ const TINY: &[&str] = &[
     "200",
     "--device",
     "cpu",
-    "--precision",
-    "f32",
     "--threads",
     "1",
     "--set",
@@ -50,6 +48,7 @@ fn a_run_on_points_shows_and_counts_its_modes() {
     }
     assert!(std::fs::read(run.join("samples.gif")).expect("animation").starts_with(b"GIF89a"));
     let config = std::fs::read_to_string(run.join("config.toml")).expect("config");
+    assert!(config.contains("precision = \"f32\""), "points are not for bf16: {config}");
     assert!(config.contains("preset = \"ring8\"") && config.contains("source = \"ring8\""), "{config}");
 
     let counted = place.gan(&["modes", "run", "--count", "500"]).succeeded().out;

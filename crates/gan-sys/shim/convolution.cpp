@@ -5,9 +5,9 @@
 //   every pixel is multiplied with the kernel and the products are added up where they overlap.
 // - The weight gradient in bf16 of deep layers: oneDNN's kernel is half as fast as its forward one. Here it is one
 //   product of the gradient and the unfolded input.
-// - Layers of 4x4 kernels and stride 2 between many channels, in f32: by minimal filtering (winograd.h).
+// - Layers of 4x4 kernels and stride 2 between many channels, in f32: by minimal filtering (winograd.h), any number of times.
 //
-// Everything else, and every gradient that is differentiated again, is LibTorch's own.
+// Everything else is LibTorch's own; so is, but for the last, every gradient that is differentiated again.
 #include "parallel.h"
 #include "winograd.h"
 
@@ -112,11 +112,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     ctx->saved_data["transposed"] = transposed;
     ctx->saved_data["bias"] = bias && bias->defined();
     Geometry g{stride, padding};
-    if (winograd::pays(x, transposed, weight, stride, padding)) {
-      Tensor out = transposed ? winograd::spread(x, weight) : winograd::gather(x, weight);
-      return bias && bias->defined() ? out.add_(bias->view({1, -1, 1, 1})) : out;
-    }
-    // Other outputs in f32 are LibTorch's to the last bit.
+    // In f32 outputs are LibTorch's to the last bit.
     if (transposed && x.scalar_type() == at::kBFloat16 && weight.size(1) <= FEW_CHANNELS && channels_last(x)) {
       int64_t kernel = weight.size(2);
       auto grown = [&](int64_t size) { return (size - 1) * stride - 2 * padding + kernel; };
@@ -135,10 +131,6 @@ struct Convolution : torch::autograd::Function<Convolution> {
     Tensor for_x, for_weight;
     if (!at::GradMode::is_enabled()) {
       if (!channels_last(grad)) grad = grad.contiguous(at::MemoryFormat::ChannelsLast);
-      if (winograd::pays(x, transposed, weight, g.stride, g.padding)) {
-        if (wanted[0]) for_x = transposed ? winograd::gather(grad, weight) : winograd::spread(grad, weight);
-        if (wanted[1]) for_weight = transposed ? winograd::weight_gradient(x, grad) : winograd::weight_gradient(grad, x);
-      }
       if (wanted[0] && !transposed && weight.size(1) <= FEW_CHANNELS && channels_last(x))
         for_x = spread(grad, weight, g, x.size(2), x.size(3));
       if (wanted[1] && x.scalar_type() == at::kBFloat16 && channels_last(x) &&
@@ -160,6 +152,59 @@ struct Convolution : torch::autograd::Function<Convolution> {
   }
 };
 
+Tensor laid_out(const Tensor &x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
+
+// Three products of which each has the two others as its gradients: small = gather(large, weight),
+// large = spread(small, weight), weight = weight_gradient(small, large).
+struct Gather : torch::autograd::Function<Gather> {
+  static Tensor forward(AutogradContext *ctx, const Tensor &large, const Tensor &weight);
+  static variable_list backward(AutogradContext *ctx, variable_list grads);
+};
+struct Spread : torch::autograd::Function<Spread> {
+  static Tensor forward(AutogradContext *ctx, const Tensor &small, const Tensor &weight);
+  static variable_list backward(AutogradContext *ctx, variable_list grads);
+};
+struct WeightGradient : torch::autograd::Function<WeightGradient> {
+  static Tensor forward(AutogradContext *ctx, const Tensor &small, const Tensor &large);
+  static variable_list backward(AutogradContext *ctx, variable_list grads);
+};
+
+Tensor Gather::forward(AutogradContext *ctx, const Tensor &large, const Tensor &weight) {
+  ctx->save_for_backward({large, weight});
+  return winograd::gather(large, weight);
+}
+
+variable_list Gather::backward(AutogradContext *ctx, variable_list grads) {
+  variable_list saved = ctx->get_saved_variables();
+  Tensor small = laid_out(grads[0]);
+  return {ctx->needs_input_grad(0) ? Spread::apply(small, saved[1]) : Tensor(),
+          ctx->needs_input_grad(1) ? WeightGradient::apply(small, saved[0]) : Tensor()};
+}
+
+Tensor Spread::forward(AutogradContext *ctx, const Tensor &small, const Tensor &weight) {
+  ctx->save_for_backward({small, weight});
+  return winograd::spread(small, weight);
+}
+
+variable_list Spread::backward(AutogradContext *ctx, variable_list grads) {
+  variable_list saved = ctx->get_saved_variables();
+  Tensor large = laid_out(grads[0]);
+  return {ctx->needs_input_grad(0) ? Gather::apply(large, saved[1]) : Tensor(),
+          ctx->needs_input_grad(1) ? WeightGradient::apply(saved[0], large) : Tensor()};
+}
+
+Tensor WeightGradient::forward(AutogradContext *ctx, const Tensor &small, const Tensor &large) {
+  ctx->save_for_backward({small, large});
+  return winograd::weight_gradient(small, large);
+}
+
+variable_list WeightGradient::backward(AutogradContext *ctx, variable_list grads) {
+  variable_list saved = ctx->get_saved_variables();
+  Tensor weight = laid_out(grads[0]);
+  return {ctx->needs_input_grad(0) ? Gather::apply(saved[1], weight) : Tensor(),
+          ctx->needs_input_grad(1) ? Spread::apply(saved[0], weight) : Tensor()};
+}
+
 // Autocast works at the dispatcher, which a custom function never meets: the casts are made here.
 Tensor cast(const Tensor &x) {
   c10::DeviceType type = x.device().type();
@@ -177,6 +222,11 @@ char *gan_convolution(const Tensor *x, const Tensor *weight, const Tensor *bias,
     if (bias) offset = cast(*bias);
     Tensor input = cast(*x), kernel = cast(*weight);
     c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+    if (winograd::pays(input, transposed != 0, kernel, stride, padding)) {
+      Tensor out = transposed ? Spread::apply(input, kernel) : Gather::apply(input, kernel);
+      *result = new Tensor(offset ? out.add_(offset->view({1, -1, 1, 1})) : out);
+      return;
+    }
     *result = new Tensor(Convolution::apply(input, kernel, offset, stride, padding, transposed != 0));
   });
 }

@@ -109,7 +109,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if let Some(threads) = args.threads {
         config.device.threads = threads;
     }
-    let policy = config.device.policy()?;
+    let policy = config.policy()?;
     policy.apply();
     config.device = crate::config::DeviceConfig::of(&policy);
     let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;

@@ -139,7 +139,7 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
     let mut config = layers.clone().resolve()?;
     config.train.validate()?;
     config.gan.validate()?;
-    let policy = config.device.policy()?;
+    let policy = config.policy()?;
     policy.apply();
 
     let channels = channels_given.then(|| config.gan.channels());
