@@ -1,5 +1,6 @@
 //! `cargo xtask`: one word for everything that is done to this workspace. It never links LibTorch.
 
+mod ablation;
 mod bench;
 mod doctor;
 mod goldens;
@@ -38,6 +39,8 @@ enum Command {
     Tidy,
     /// Run the benchmarks; `--peer pytorch` compares with PyTorch, interleaved
     Bench(bench::Options),
+    /// Measure every objective and trick of `vanilla` on points, and make the table of its README
+    Ablation(ablation::Options),
     /// Check that tests/goldens is complete and readable
     Goldens,
     /// Write a small working variant crate to start from
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Ablation(options) => ablation::run(&options),
         Command::Goldens => goldens::run(),
         Command::NewVariant(options) => new_variant::run(&options),
     };

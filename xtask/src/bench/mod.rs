@@ -3,7 +3,7 @@
 mod cases;
 mod criterion;
 mod peer;
-mod stats;
+pub mod stats;
 mod venv;
 
 use crate::setup;

@@ -1,0 +1,110 @@
+//! One run of the real command: trained, measured, deleted.
+
+use super::record::{Measures, Outcome};
+use crate::workspace;
+use anyhow::{Context, Result, anyhow, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+/// Exit codes of `gan`.
+const USAGE: i32 = 2;
+const INTERRUPTED: i32 = 130;
+
+/// The binary.
+pub struct Gan(pub PathBuf);
+
+/// How an attempt ended.
+pub enum Attempt {
+    /// With something to keep, after so many seconds of training.
+    Done(f64, Outcome),
+    /// The user has stopped it.
+    Interrupted,
+    /// With something that says nothing about the settings, such as a full disk.
+    Failed(String),
+}
+
+impl Gan {
+    /// Whether these arguments of `gan train` can be meant.
+    ///
+    /// # Errors
+    /// What `gan` says if not.
+    pub fn check(&self, arguments: &[String]) -> Result<()> {
+        let output = self.run(|gan| gan.args(arguments).arg("--dry-run"))?;
+        if output.status.success() { Ok(()) } else { Err(refused(arguments, &output)) }
+    }
+
+    /// Trains in `folder` and counts modes there; nothing is left of the folder.
+    ///
+    /// # Errors
+    /// Settings that `gan` refuses; a `gan` that does not start.
+    pub fn attempt(&self, arguments: &[String], folder: &Path) -> Result<Attempt> {
+        remove(folder)?;
+        let attempt = self.attempt_in(arguments, folder);
+        remove(folder)?;
+        attempt
+    }
+
+    fn attempt_in(&self, arguments: &[String], folder: &Path) -> Result<Attempt> {
+        let began = Instant::now();
+        let trained = self.run(|gan| gan.args(arguments).arg("--out").arg(folder))?;
+        let seconds = began.elapsed().as_secs_f64();
+        if trained.status.code() == Some(USAGE) {
+            return Err(refused(arguments, &trained));
+        }
+        if !trained.status.success() {
+            return Ok(ended(&trained, seconds));
+        }
+        let measure = ["--json", "--device", "cpu", "--threads", "1"];
+        let measured = self.run(|gan| gan.arg("modes").arg(folder).args(measure))?;
+        if !measured.status.success() {
+            return Ok(ended(&measured, seconds));
+        }
+        let measures: Measures =
+            serde_json::from_slice(&measured.stdout).context("`gan modes --json` gave other JSON")?;
+        Ok(Attempt::Done(seconds, Outcome::Measured(measures)))
+    }
+
+    fn run(&self, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<Output> {
+        let mut command = workspace::with_libraries(&self.0);
+        let output = arguments(&mut command).current_dir(workspace::root()).output();
+        output.with_context(|| format!("{} could not be started", self.0.display()))
+    }
+}
+
+/// What an end without success means.
+fn ended(output: &Output, seconds: f64) -> Attempt {
+    let said = sentence(output);
+    match output.status.code() {
+        Some(INTERRUPTED) => Attempt::Interrupted,
+        Some(_) if has_diverged(&said) => Attempt::Done(seconds, Outcome::Diverged(said)),
+        Some(_) => Attempt::Failed(said),
+        None => Attempt::Failed(format!("gan was ended: {}", output.status)),
+    }
+}
+
+/// What `gan train` says of a gradient and `gan modes` of samples.
+fn has_diverged(sentence: &str) -> bool {
+    sentence.contains("was not finite") || sentence.contains("the training diverged")
+}
+
+fn refused(arguments: &[String], output: &Output) -> anyhow::Error {
+    anyhow!("{}; the command was: gan {}", sentence(output), arguments.join(" "))
+}
+
+/// The last line on stderr: `gan` ends with one.
+fn sentence(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty());
+    last.unwrap_or("gan said nothing").trim_start_matches("gan: ").to_owned()
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            bail!("{} cannot be deleted: {error}", folder.display())
+        }
+        _ => Ok(()),
+    }
+}
