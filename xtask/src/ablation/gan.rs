@@ -108,3 +108,36 @@ fn remove(folder: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// A script in its place that does as its second word says.
+#[cfg(all(test, unix))]
+pub fn stand_in() -> Gan {
+    Gan(workspace::root().join("xtask/src/ablation/stand_in.sh"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_is_told_apart_and_leaves_nothing() {
+        let temp = tempfile::tempdir().expect("folder");
+        let (gan, folder) = (stand_in(), temp.path().join("row/1"));
+        let attempt = |word: &str| {
+            let attempt = gan.attempt(&["train".to_owned(), word.to_owned()], &folder);
+            assert!(!folder.exists(), "{word}");
+            attempt
+        };
+        let measures = Measures { covered: 8, modes: 8, good: 0.98, reverse_kl: 0.002 };
+        assert!(matches!(attempt("works"), Ok(Attempt::Done(_, Outcome::Measured(m))) if m == measures));
+        let diverged = "the gradient was not finite";
+        assert!(
+            matches!(attempt("diverges"), Ok(Attempt::Done(_, Outcome::Diverged(said))) if said == diverged)
+        );
+        assert!(matches!(attempt("fails"), Ok(Attempt::Failed(said)) if said == "no space left"));
+        assert!(matches!(attempt("silent"), Ok(Attempt::Failed(said)) if said == "gan said nothing"));
+        assert!(matches!(attempt("interrupted"), Ok(Attempt::Interrupted)));
+        let refused = attempt("refused").err().expect("refused").to_string();
+        assert_eq!(refused, "vanilla.x: no; the command was: gan train refused");
+    }
+}

@@ -44,7 +44,7 @@ pub struct Options {
     filter: Option<String>,
     /// Runs side by side, each on one thread [default: one for each core]
     #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    jobs: Option<NonZero<usize>>,
     /// Short runs of one seed: a first impression
     #[arg(long)]
     quick: bool,
@@ -152,19 +152,20 @@ fn measure(options: &Options, runs: &[Run]) -> Result<ExitCode> {
     });
     // Ctrl-C goes to the whole process group: each gan saves and ends, we wait for them.
     ctrlc::set_handler(|| queue::STOP.store(true, Ordering::Relaxed))?;
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let jobs = options.jobs.unwrap_or(cores);
-    // Before hours of work: a row that gan refuses.
-    let different = queue::check(&gan, &missing, jobs)?;
-    if options.check {
-        println!("gan understands all {different} rows, those of each data set counted");
-        return Ok(ExitCode::SUCCESS);
+    let jobs = options.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
+    // A row that gan refuses is told before hours of work, not after.
+    queue::check(&gan, &missing, jobs)?;
+    let mut failed = 0;
+    if !options.check {
+        println!("{} of {} runs are done, {jobs} at a time", runs.len() - missing.len(), runs.len());
+        failed = queue::work_off(&gan, &missing, jobs)?;
     }
-    println!("{} of {} runs are done, {jobs} at a time", runs.len() - missing.len(), runs.len());
-    let failed = queue::work_off(&gan, &missing, jobs)?;
     if queue::STOP.load(Ordering::Relaxed) {
         println!("stopped; what is done is kept, the same command goes on");
         return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if options.check {
+        println!("gan understands every row");
     }
     if failed > 0 {
         eprintln!("{failed} runs failed; the same command tries them again");

@@ -4,6 +4,7 @@ use super::gan::{Attempt, Gan};
 use super::record::{Outcome, Record};
 use super::run::Run;
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,16 +13,21 @@ use std::time::Instant;
 /// Set by Ctrl-C: nothing new begins.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Does `work` with every item, so many at a time, in order. The first error ends it once what runs has ended.
+/// Does `work` with every item, so many at a time, in order. The first error ends it once what runs has ended; one after
+/// Ctrl-C, which our processes get as well, is none.
 fn in_parallel<T: Sync>(items: &[T], jobs: usize, work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
     let (next, error) = (AtomicUsize::new(0), Mutex::new(None));
     std::thread::scope(|scope| {
         for _ in 0..jobs.min(items.len()) {
             scope.spawn(|| {
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = if STOP.load(Ordering::Relaxed) { return } else { work(item) };
-                    if let Err(new) = outcome {
+                    let outcome = work(item);
+                    if outcome.is_err() || STOP.load(Ordering::Relaxed) {
                         next.store(items.len(), Ordering::Relaxed);
+                    }
+                    if let Err(new) = outcome
+                        && !STOP.load(Ordering::Relaxed)
+                    {
                         error.lock().expect("no worker panics").get_or_insert(new);
                     }
                 }
@@ -35,15 +41,10 @@ fn in_parallel<T: Sync>(items: &[T], jobs: usize, work: impl Fn(&T) -> Result<()
 ///
 /// # Errors
 /// What `gan` says about the first that it does not.
-pub fn check(gan: &Gan, runs: &[&Run], jobs: usize) -> Result<usize> {
-    let mut different: Vec<&&Run> = Vec::new();
-    for run in runs {
-        if !different.iter().any(|other| (other.data, &other.row) == (run.data, &run.row)) {
-            different.push(run);
-        }
-    }
-    in_parallel(&different, jobs, |run| gan.check(&run.arguments).with_context(|| run.row.clone()))?;
-    Ok(different.len())
+pub fn check(gan: &Gan, runs: &[&Run], jobs: usize) -> Result<()> {
+    let rows: BTreeMap<_, &Run> = runs.iter().map(|run| ((&run.row, run.data), *run)).collect();
+    let one_each: Vec<&Run> = rows.into_values().collect();
+    in_parallel(&one_each, jobs, |run| gan.check(&run.arguments).with_context(|| run.row.clone()))
 }
 
 /// Trains and measures; says so run by run. Out: runs that failed.
@@ -83,5 +84,51 @@ fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Measured(it) => format!("{} modes, KL {:.2}", it.covered, it.reverse_kl),
         Outcome::Diverged(_) => "diverged".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ablation::Data;
+    use anyhow::bail;
+
+    #[test]
+    fn everything_is_done_once_and_an_error_ends_it() {
+        let items: Vec<usize> = (0..100).collect();
+        let done = Mutex::new(Vec::new());
+        let note = |item: &usize| {
+            done.lock().expect("no worker panics").push(*item);
+            if *item == 200 { bail!("item {item}") } else { Ok(()) }
+        };
+        in_parallel(&items, 3, note).expect("no errors");
+        let mut all = std::mem::take(&mut *done.lock().expect("no panics"));
+        all.sort_unstable();
+        assert_eq!(all, items);
+
+        let error = in_parallel(&[0, 200, 1], 1, note).expect_err("an error");
+        assert_eq!((error.to_string().as_str(), done.lock().expect("no panics").len()), ("item 200", 2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn results_are_kept_and_failures_are_not() {
+        let folder = tempfile::tempdir().expect("folder");
+        let gan = crate::ablation::gan::stand_in();
+        let run = |row: &str, word: &str| Run {
+            data: Data::Ring8,
+            row: row.to_owned(),
+            seed: 1,
+            arguments: vec!["train".to_owned(), word.to_owned()],
+            folder: folder.path().join(row).join("1"),
+        };
+        let runs = [run("a", "works"), run("b", "diverges"), run("c", "fails")];
+        let all: Vec<&Run> = runs.iter().collect();
+        assert_eq!(work_off(&gan, &all, 2).expect("no refusal"), 1);
+        let kept = runs.iter().map(|run| run.record().map(|record| words(&record.outcome)));
+        let expected = [Some("8 modes, KL 0.00".to_owned()), Some("diverged".to_owned()), None];
+        assert_eq!(kept.collect::<Vec<_>>(), expected);
+        let error = check(&gan, &[&run("d", "refused")], 2).expect_err("refused");
+        assert!(format!("{error:#}").starts_with("d: vanilla.x: no"), "{error:#}");
     }
 }
