@@ -14,6 +14,7 @@ use gan::Gan;
 use rows::{Row, Rows};
 use run::Run;
 use serde::Deserialize;
+use std::io::Write;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -118,12 +119,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return Ok(code);
     }
     let lines: Vec<Line> = rows.rows.iter().map(|row| line(row, &options.data, &runs)).collect();
-    let table = table::render(&Protocol { data: options.data.clone(), points, seeds }, &lines);
-    println!("\n{table}");
+    let table = table::render(&Protocol { data: options.data.clone(), points, seeds }, &lines)
+        .context("nothing is measured yet with these points and seeds on all of these data sets")?;
+    say(format_args!("\n{table}"));
     if options.write {
         readme::write(&root.join("crates/vanilla/README.md"), &table)?;
     }
     Ok(code)
+}
+
+/// A line for the user, if they still listen: hours of work do not end with a pipe.
+fn say(text: std::fmt::Arguments) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Where runs and results lie.
@@ -157,15 +164,16 @@ fn measure(options: &Options, runs: &[Run]) -> Result<ExitCode> {
     queue::check(&gan, &missing, jobs)?;
     let mut failed = 0;
     if !options.check {
-        println!("{} of {} runs are done, {jobs} at a time", runs.len() - missing.len(), runs.len());
-        failed = queue::work_off(&gan, &missing, jobs)?;
+        let done = runs.len() - missing.len();
+        say(format_args!("{done} of {} runs are done, {jobs} at a time", runs.len()));
+        failed = queue::work_off(&gan, &missing, jobs, say)?;
     }
     if queue::STOP.load(Ordering::Relaxed) {
-        println!("stopped; what is done is kept, the same command goes on");
+        say(format_args!("stopped; what is done is kept, the same command goes on"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     if options.check {
-        println!("gan understands every row");
+        say(format_args!("gan understands every row"));
     }
     if failed > 0 {
         eprintln!("{failed} runs failed; the same command tries them again");
@@ -176,7 +184,7 @@ fn measure(options: &Options, runs: &[Run]) -> Result<ExitCode> {
 
 /// A row with what is known of it.
 fn line(row: &Row, data: &[Data], runs: &[Run]) -> Line {
-    let note = row.note.as_ref().map_or(String::new(), |note| format!(": {note}"));
+    let note = row.note.as_ref().map_or(String::new(), |note| format!(" ({note})"));
     let records = |data: &Data| {
         let own = runs.iter().filter(|run| run.row == row.key && run.data == *data);
         own.filter_map(Run::record).collect()

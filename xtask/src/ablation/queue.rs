@@ -5,6 +5,7 @@ use super::record::{Outcome, Record};
 use super::run::Run;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::fmt::Arguments;
 use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -47,11 +48,11 @@ pub fn check(gan: &Gan, runs: &[&Run], jobs: usize) -> Result<()> {
     in_parallel(&one_each, jobs, |run| gan.check(&run.arguments).with_context(|| run.row.clone()))
 }
 
-/// Trains and measures; says so run by run. Out: runs that failed.
+/// Trains and measures; tells `say` so run by run. Out: runs that failed.
 ///
 /// # Errors
 /// Settings that `gan` refuses; results that cannot be written.
-pub fn work_off(gan: &Gan, runs: &[&Run], jobs: usize) -> Result<usize> {
+pub fn work_off(gan: &Gan, runs: &[&Run], jobs: usize, say: impl Fn(Arguments) + Sync) -> Result<usize> {
     let (began, done, failed) = (Instant::now(), AtomicUsize::new(0), AtomicUsize::new(0));
     in_parallel(runs, jobs, |run| {
         let file = run.file();
@@ -74,7 +75,8 @@ pub fn work_off(gan: &Gan, runs: &[&Run], jobs: usize) -> Result<usize> {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         let left = began.elapsed().as_secs_f64() / done as f64 * (runs.len() - done) as f64;
         let name = format!("{} / {} / seed {}", run.data.name(), run.row, run.seed);
-        println!("{done}/{} {name}: {words}, about {:.0} min left", runs.len(), (left / 60.0).ceil());
+        let left = format_args!("about {:.0} min left", (left / 60.0).ceil());
+        say(format_args!("{done}/{} {name}: {words}, {left}", runs.len()));
         Ok(())
     })?;
     Ok(failed.into_inner())
@@ -124,7 +126,16 @@ mod tests {
         };
         let runs = [run("a", "works"), run("b", "diverges"), run("c", "fails")];
         let all: Vec<&Run> = runs.iter().collect();
-        assert_eq!(work_off(&gan, &all, 2).expect("no refusal"), 1);
+        let said = Mutex::new(Vec::new());
+        let say = |line: Arguments| said.lock().expect("no worker panics").push(line.to_string());
+        assert_eq!(work_off(&gan, &all, 1, say).expect("no refusal"), 1);
+        let said = said.into_inner().expect("no worker panics");
+        assert!(said[0].starts_with("1/3 ring8 / a / seed 1: 8 modes, KL 0.00, 0 s, about "), "{said:?}");
+        assert!(
+            said[2]
+                .contains("c / seed 1: failed, to be tried again the next time: no space left, about 0 min"),
+            "{said:?}"
+        );
         let kept = runs.iter().map(|run| run.record().map(|record| words(&record.outcome)));
         let expected = [Some("8 modes, KL 0.00".to_owned()), Some("diverged".to_owned()), None];
         assert_eq!(kept.collect::<Vec<_>>(), expected);

@@ -22,11 +22,14 @@ pub struct Protocol {
     pub seeds: u64,
 }
 
-/// A line of words about all runs, then the rows of which every data set has at least one run.
-pub fn render(protocol: &Protocol, lines: &[Line]) -> String {
+/// Words about all runs, then the rows of which every data set has at least one run; `None` if there are none.
+pub fn render(protocol: &Protocol, lines: &[Line]) -> Option<String> {
     let Protocol { data, points, seeds } = protocol;
     let lines: Vec<&Line> =
         lines.iter().filter(|line| line.records.iter().all(|runs| !runs.is_empty())).collect();
+    if lines.is_empty() {
+        return None;
+    }
     let runs: usize = lines.iter().flat_map(|line| &line.records).map(Vec::len).sum();
     let seeds_words = if *seeds == 1 { "seed 1".to_owned() } else { format!("seeds 1 to {seeds}") };
     let mut text = format!(
@@ -46,12 +49,12 @@ pub fn render(protocol: &Protocol, lines: &[Line]) -> String {
             text += &format!("| **{group}** |{}\n", " |".repeat(1 + 3 * data.len()));
         }
         let fewest = line.records.iter().map(Vec::len).min().unwrap_or(0) as u64;
-        let partly = if fewest < *seeds { format!(" ({fewest} of {seeds} seeds)") } else { String::new() };
+        let partly = if fewest < *seeds { format!(", {fewest} of {seeds} seeds") } else { String::new() };
         let cells: String = line.records.iter().map(|runs| cells(runs)).collect();
         let seconds: Vec<f64> = line.records.iter().flatten().map(|record| record.seconds).collect();
         text += &format!("| {}{partly} |{cells} {:.0} |\n", line.what, median(&seconds));
     }
-    text
+    Some(text)
 }
 
 /// Three cells. A run that diverged has no modes and no good samples, and is not in the mean of the divergence.
@@ -120,7 +123,8 @@ mod tests {
             line("B", "missing", vec![vec![run(8, 0.99, 0.002)], vec![]]),
             line("C", "unstable", vec![vec![run(8, 0.9, 0.01), diverged()], vec![diverged(), diverged()]]),
         ];
-        let text = render(&protocol, &lines);
+        assert_eq!(render(&protocol, &lines[2..3]), None);
+        let text = render(&protocol, &lines).expect("rows");
         let mut lines = text.lines();
         let first = lines.next().expect("words");
         assert!(
@@ -133,7 +137,7 @@ mod tests {
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
             "| **A** | | | | | | | |",
             "| whole | 7.5 (7) | 0.0030 | 98.0 % | 25.0 (25) | 1.50 | 100.0 % | 16 |",
-            "| partly (1 of 2 seeds) | 8.0 (8) | 0.0994 | 50.0 % | 1.0 (1) | 0.10 | 0.0 % | 16 |",
+            "| partly, 1 of 2 seeds | 8.0 (8) | 0.0994 | 50.0 % | 1.0 (1) | 0.10 | 0.0 % | 16 |",
             "| **C** | | | | | | | |",
             "| unstable | 4.0 (0), 1 diverged | 0.0100 | 45.0 % | diverged | | | 2 |",
         ];
