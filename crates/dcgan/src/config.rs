@@ -2,9 +2,10 @@
 
 use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
-use gan_core::game::{self, GameConfig, RegularizerConfig};
+use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
 use gan_core::optim::AdamConfig;
+use gan_core::settings;
 use gan_core::trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -110,17 +111,12 @@ impl Config {
     /// # Errors
     /// A name that is none of [`Config::PRESETS`].
     pub fn preset(name: &str) -> Result<Self> {
-        let ema = |half_life_images| EmaConfig { half_life_images, ..EmaConfig::default() };
+        let averaged = |images| Self { batch: 128, ema: EmaConfig::half_life(images), ..Self::default() };
         match name {
-            "fashion-mnist-32" => {
-                Ok(Self { size: 32, channels: 1, batch: 128, ema: ema(10_000.0), ..Self::default() })
-            }
+            "fashion-mnist-32" => Ok(Self { size: 32, channels: 1, ..averaged(10_000.0) }),
             "dcgan-64" => Ok(Self::default()),
-            "celeba-64" => Ok(Self { batch: 128, ema: ema(20_000.0), ..Self::default() }),
-            _ => {
-                let names: Vec<&str> = Self::PRESETS.iter().map(|(name, _)| *name).collect();
-                Err(Error::config("preset", format!("`{name}` is none of {}", names.join(", "))))
-            }
+            "celeba-64" => Ok(averaged(20_000.0)),
+            _ => Err(settings::unknown_preset(name, Self::PRESETS)),
         }
     }
 
@@ -136,36 +132,34 @@ impl Config {
             return Err(Error::config("dcgan.channels", why));
         }
         let widths = [
-            ("dcgan.latent", self.latent),
-            ("dcgan.generator_width", self.generator_width),
-            ("dcgan.discriminator_width", self.discriminator_width),
+            ("latent", self.latent, 1, 4096),
+            ("generator_width", self.generator_width, 1, 4096),
+            ("discriminator_width", self.discriminator_width, 1, 4096),
         ];
-        if let Some((field, value)) = widths.into_iter().find(|(_, value)| !(1..=4096).contains(value)) {
-            return Err(Error::config(field, format!("{value} is not between 1 and 4096")));
-        }
+        settings::within("dcgan", &widths)?;
         if self.batch < 2 {
             return Err(Error::config(
                 "dcgan.batch",
                 "must be at least 2: batch normalisation compares images",
             ));
         }
-        if !(self.ema.half_life_images >= 0.0 && self.ema.ramp_up >= 0.0) {
-            return Err(Error::config("dcgan.ema", "numbers must not be negative"));
-        }
         let seen = self.batch / (self.game.pack * self.game.micro_batches).max(1);
         if self.minibatch == Minibatch::Stddev && seen > 4 && seen % 4 != 0 {
             let why = format!("compares groups of 4, which do not divide the {seen} that D sees at once");
             return Err(Error::config("dcgan.minibatch", why));
         }
-        self.generator_optimizer.validate("dcgan.generator_optimizer")?;
-        self.discriminator_optimizer.validate("dcgan.discriminator_optimizer")?;
-        game::check("dcgan", (self.batch, self.size), self.loss, &self.regularizer, &self.game)
+        self.rules().validate("dcgan", (self.batch, self.size))
     }
 
     /// What may work but probably is not meant, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        let batch_norm = self.discriminator_norm == DiscriminatorNorm::Batch;
-        game::warnings(self.loss, &self.regularizer, &self.game, batch_norm)
+        self.rules().warnings(self.discriminator_norm == DiscriminatorNorm::Batch)
+    }
+
+    /// What the pair of networks plays by.
+    pub(crate) fn rules(&self) -> Rules {
+        let Self { loss, regularizer, game, generator_optimizer, discriminator_optimizer, ema, .. } = *self;
+        Rules { loss, regularizer, game, generator_optimizer, discriminator_optimizer, ema }
     }
 
     /// Doublings from 4 pixels to `size`.

@@ -7,7 +7,7 @@
 //! N(0, 0.02), Adam runs with 2e-4 and β1 = 0.5 (section 4).
 //!
 //! Shapes and parameter names are those of PyTorch's `examples/dcgan`, at any power of two from 16 to 256.
-//! One training step stands whole in [`variant`].
+//! The step stands in [`variant`] and plays a [`Pair`](gan_core::game::Pair), where Goodfellow's Algorithm 1 is.
 
 mod config;
 mod discriminator;

@@ -1,60 +1,39 @@
-//! The two players and one whole training step.
+//! The pair of networks and one whole training step.
 
 use crate::{Config, Discriminator, Generator};
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
-use gan_core::ema::Ema;
 use gan_core::error::Result;
-use gan_core::game::{self, Draws, Game, Sides};
-use gan_core::nn::{Mode, Parameters};
+use gan_core::game::{Draws, Pair};
+use gan_core::nn::Mode;
 use gan_core::player::Player;
-use gan_core::random;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
 use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
-use tch::{Tensor, no_grad};
+use tch::Tensor;
 
 /// A DCGAN in training.
 #[derive(Debug)]
 pub struct Dcgan {
     config: Config,
-    game: Game,
-    generator: Generator,
-    discriminator: Discriminator,
-    /// Over the tensors of the generator player's moving average.
-    averaged: Option<Generator>,
-    generator_player: Player,
-    discriminator_player: Player,
+    pair: Pair<Generator, Discriminator>,
 }
 
 impl Dcgan {
-    /// A DCGAN with first weights drawn from `seed`.
+    /// First weights are drawn from `seed`.
     ///
     /// # Errors
     /// A setting that cannot work; LibTorch's, such as no memory.
     pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
         config.validate()?;
-        let seed_of = |player| random::key(seed, &[], player);
-        let mut weights = Parameters::new(policy, seed_of("generator"));
-        let generator = Generator::new(weights.root(), &config)?;
-        let mut average = None;
-        let mut averaged = None;
-        if config.ema.enabled() {
-            let mut copy = Parameters::new(policy, seed_of("generator"));
-            averaged = Some(Generator::new(copy.root(), &config)?);
-            average = Some(Ema::new(config.ema, copy, &weights)?);
-        }
-        let generator_player = Player::new("generator", weights, config.generator_optimizer)?
-            .with_average(average)
-            .with_clip_norm(config.game.clip_norm());
-
-        let mut weights = Parameters::new(policy, seed_of("discriminator"));
-        let discriminator = Discriminator::new(weights.root(), &config)?;
-        let adam = config.regularizer.adam(config.discriminator_optimizer);
-        let discriminator_player =
-            Player::new("discriminator", weights, adam)?.with_clip_norm(config.game.clip_norm());
-        let game = Game::new(config.loss, config.regularizer, config.game, policy.device)?;
-        Ok(Self { config, game, generator, discriminator, averaged, generator_player, discriminator_player })
+        let pair = Pair::new(
+            config.rules(),
+            policy,
+            seed,
+            |scope| Generator::new(scope, &config),
+            |scope| Discriminator::new(scope, &config),
+        )?;
+        Ok(Self { config, pair })
     }
 
     /// What it is made of.
@@ -71,50 +50,40 @@ impl Variant for Dcgan {
     }
 
     fn images_per_step(&self) -> u64 {
-        self.config.batch as u64 * u64::from(self.config.game.discriminator_steps)
+        self.pair.images_per_step(self.config.batch)
     }
 
-    /// Algorithm 1 of Goodfellow et al. 2014.
+    /// Algorithm 1 of Goodfellow et al. 2014: `draw` and update the discriminator k times, then the generator.
     fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
-        let Self { config, game, generator, discriminator, generator_player, discriminator_player, .. } =
-            self;
-        let sides = Sides {
-            generate: &|z, _| generator.forward(z, Mode::Train),
-            judge: &|images, _| discriminator.judge(images, Mode::Train),
-        };
-        let mut draw = || -> Result<Draws> {
+        let Config { size, channels, latent, batch, .. } = self.config;
+        let draw = || {
             let real = data.next()?.images;
-            shape("batch", &real, &[config.batch, config.channels, config.size, config.size])?;
-            let z = ctx.noise().normal("latent", &[config.batch, config.latent, 1, 1])?;
+            shape("batch", &real, &[batch, channels, size, size])?;
+            let z = ctx.noise().normal("latent", &[batch, latent, 1, 1])?;
             Ok(Draws::new(ctx.laid_out(&real)?, z))
         };
-
-        // The discriminator, k times: reals and fakes in batches of their own, so that each has its own statistics.
-        let mut draws = draw()?;
-        game.discriminator(ctx, discriminator_player, &sides, &draws, 0)?;
-        for round in 1..config.game.discriminator_steps {
-            draws = draw()?;
-            game.discriminator(ctx, discriminator_player, &sides, &draws, round)?;
-        }
-        // The generator: the discriminator as it is now, the same fakes.
-        game.generator(ctx, generator_player, &sides, &draws)
+        self.pair.step(
+            ctx,
+            draw,
+            |generator, z, _| generator.forward(z, Mode::Train),
+            |discriminator, images, _| discriminator.judge(images, Mode::Train),
+        )
     }
 
     fn extra_state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
-        self.game.state(visitor)
+        self.pair.state(visitor)
     }
 
     fn players(&self) -> Vec<&Player> {
-        vec![&self.generator_player, &self.discriminator_player]
+        self.pair.players()
     }
 
     fn players_mut(&mut self) -> Vec<&mut Player> {
-        vec![&mut self.generator_player, &mut self.discriminator_player]
+        self.pair.players_mut()
     }
 
     fn judge(&self, images: &Tensor, _labels: Option<&Tensor>) -> Option<Result<Tensor>> {
-        let judge = |packs: &Tensor| self.discriminator.forward(packs, Mode::Eval);
-        Some(game::look(images, self.config.game.pack, &judge))
+        Some(self.pair.judge(images, |discriminator, packs| discriminator.forward(packs, Mode::Eval)))
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
@@ -130,7 +99,6 @@ impl Generate for Dcgan {
     }
 
     fn generate(&self, z: &Tensor, _labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        let generator = self.averaged.as_ref().filter(|_| options.average).unwrap_or(&self.generator);
-        no_grad(|| generator.forward(&z.f_mul_scalar(options.truncation)?, Mode::Eval))
+        self.pair.generate(z, options, |generator, z| generator.forward(z, Mode::Eval))
     }
 }

@@ -40,6 +40,11 @@ impl Default for EmaConfig {
 }
 
 impl EmaConfig {
+    /// An average in which an old value weighs half after so many images; the rest as by default.
+    pub fn half_life(images: f64) -> Self {
+        Self { half_life_images: images, ..Self::default() }
+    }
+
     /// Whether there is an average at all.
     pub fn enabled(&self) -> bool {
         self.half_life_images > 0.0

@@ -13,7 +13,8 @@
 //! - [`optim`], [`ema`]: how parameters and their averages move
 //! - [`data`]: where batches come from; [`random`]: draws that need no generator state
 //! - [`clock`]: time in images; [`recorder`]: values read once per report
-//! - [`device`]: device, precision, threads; [`comm`]: ranks; [`tensor`]: shapes, ranges, grids, files
+//! - [`device`]: device, precision, threads; [`comm`]: ranks; [`tensor`]: shapes, ranges, grids, files; [`settings`]:
+//!   what configurations are checked for alike
 //!
 //! A complete training loop, with a variant `gan` and a source of batches `data`:
 //!
@@ -59,6 +60,7 @@ pub mod player;
 pub mod random;
 pub mod recorder;
 pub mod regularizer;
+pub mod settings;
 pub mod step;
 pub mod tensor;
 pub mod trainer;

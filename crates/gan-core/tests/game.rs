@@ -5,7 +5,7 @@ use gan_core::comm::Solo;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Result;
 use gan_core::game::balance::{BalanceConfig, BalanceRule};
-use gan_core::game::{Draws, Game, GameConfig, RegularizerConfig, Sides, TopK, Verdict, pack};
+use gan_core::game::{Draws, Game, GameConfig, RegularizerConfig, Rules, Sides, TopK, Verdict, pack};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::{Init, Linear, Parameters};
 use gan_core::optim::AdamConfig;
@@ -253,7 +253,8 @@ fn every_addition_trains_and_does_something() {
         ("loss ratio", Hinge, r, GameConfig { balance: ratio, ..g }),
     ];
     for (name, loss, regularizer, config) in cases {
-        gan_core::game::check("table", (BATCH, 1), loss, &regularizer, &config).expect(name);
+        let rules = Rules { loss, regularizer, game: config, ..Rules::default() };
+        rules.validate("table", (BATCH, 1)).expect(name);
         let table = after(loss, regularizer, config, 3);
         assert!(table.weights().concat().iter().all(|weight| weight.is_finite()), "{name}");
         assert!(distance(&table, &plain(loss)) > 1e-6, "{name} changes nothing");

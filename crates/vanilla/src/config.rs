@@ -1,27 +1,17 @@
 //! What an original GAN is made of, as plain data.
 
 use gan_core::ema::EmaConfig;
-use gan_core::error::{Error, Result};
-use gan_core::game::{self, GameConfig, RegularizerConfig};
+use gan_core::error::Result;
+use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
+use gan_core::nn::Activation;
 use gan_core::optim::{AdamConfig, Ramp, RampShape};
+use gan_core::settings;
 use gan_core::trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 /// Points shown in a run of the presets for them.
 const POINTS: u64 = 3_072_000;
-
-/// What follows each hidden layer of the discriminator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// max(0, x)
-    Relu,
-    /// max(0.2 x, x)
-    LeakyRelu,
-    /// The largest of five linear functions (Goodfellow et al. 2013).
-    Maxout,
-}
 
 /// Sizes and training settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,43 +85,28 @@ impl Config {
     pub fn train(preset: &str) -> TrainConfig {
         let images = match preset {
             "ring8" | "grid25" => POINTS,
-            // 400 epochs of 100,000.
-            "pacgan-paper" => 40_000_000,
+            "pacgan-paper" => 40_000_000, // 400 epochs of 100,000
             _ => return TrainConfig::default(),
         };
         // A step takes a millisecond: reports must not take longer.
-        TrainConfig {
-            images,
-            report_images: images / 100,
-            preview_images: images / 20,
-            checkpoint_images: images / 4,
-            evaluate_images: images / 20,
-            ..TrainConfig::default()
-        }
+        TrainConfig { evaluate_images: images / 20, ..TrainConfig::over(images) }
     }
 
     /// Settings that cover all modes: R1 and R2 with γ falling to a tenth, as in R3GAN, and a rate that fades.
     fn for_points(gamma: f64) -> Self {
-        let ramp = |to, begin, shape| Ramp { to, begin, end: POINTS, shape };
-        let adam = AdamConfig {
-            beta2: 0.99,
-            lr_schedule: ramp(0.01, POINTS / 10 * 3, RampShape::Cosine),
-            ..AdamConfig::new(2e-3, 0.0)
-        };
+        let fading = Ramp { to: 0.01, begin: POINTS / 10 * 3, end: POINTS, shape: RampShape::Cosine };
+        let falling = Ramp { to: 0.1, begin: 0, end: POINTS, shape: RampShape::Linear };
+        let adam = AdamConfig { beta2: 0.99, lr_schedule: fading, ..AdamConfig::new(2e-3, 0.0) };
+        let penalties = RegularizerConfig { r1: gamma, r2: gamma, schedule: falling, ..Default::default() };
         Self {
             generator_width: 128,
             discriminator_width: 128,
             activation: Activation::LeakyRelu,
             batch: 256,
-            regularizer: RegularizerConfig {
-                r1: gamma,
-                r2: gamma,
-                schedule: ramp(0.1, 0, RampShape::Linear),
-                ..RegularizerConfig::default()
-            },
+            regularizer: penalties,
             generator_optimizer: adam,
             discriminator_optimizer: adam,
-            ema: EmaConfig { half_life_images: 35_000.0, ..EmaConfig::default() },
+            ema: EmaConfig::half_life(35_000.0),
             ..Self::default()
         }
     }
@@ -155,13 +130,10 @@ impl Config {
                 discriminator_layers: 2,
                 generator_optimizer: AdamConfig::new(2e-4, 0.5),
                 discriminator_optimizer: AdamConfig::new(2e-4, 0.5),
-                ema: EmaConfig { half_life_images: 10_000.0, ..EmaConfig::default() },
+                ema: EmaConfig::half_life(10_000.0),
                 ..Self::default()
             }),
-            _ => {
-                let names: Vec<&str> = Self::PRESETS.iter().map(|(name, _)| *name).collect();
-                Err(Error::config("preset", format!("`{name}` is none of {}", names.join(", "))))
-            }
+            _ => Err(settings::unknown_preset(name, Self::PRESETS)),
         }
     }
 
@@ -178,21 +150,18 @@ impl Config {
             ("discriminator_layers", self.discriminator_layers, 1, 16),
             ("batch", self.batch, 1, 1 << 20),
         ];
-        let outside = ranges.into_iter().find(|(_, value, low, high)| !(low..=high).contains(&value));
-        if let Some((field, value, low, high)) = outside {
-            let why = format!("{value} is not between {low} and {high}");
-            return Err(Error::config(format!("vanilla.{field}"), why));
-        }
-        if !(self.ema.half_life_images >= 0.0 && self.ema.ramp_up >= 0.0) {
-            return Err(Error::config("vanilla.ema", "numbers must not be negative"));
-        }
-        self.generator_optimizer.validate("vanilla.generator_optimizer")?;
-        self.discriminator_optimizer.validate("vanilla.discriminator_optimizer")?;
-        game::check("vanilla", (self.batch, self.size), self.loss, &self.regularizer, &self.game)
+        settings::within("vanilla", &ranges)?;
+        self.rules().validate("vanilla", (self.batch, self.size))
     }
 
     /// What may work but probably is not meant, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        game::warnings(self.loss, &self.regularizer, &self.game, false)
+        self.rules().warnings(false)
+    }
+
+    /// What the pair of networks plays by.
+    pub(crate) fn rules(&self) -> Rules {
+        let Self { loss, regularizer, game, generator_optimizer, discriminator_optimizer, ema, .. } = *self;
+        Rules { loss, regularizer, game, generator_optimizer, discriminator_optimizer, ema }
     }
 }

@@ -1,7 +1,8 @@
 //! The game of one generator and one discriminator, by configuration: every objective, penalty and trick of this crate in
 //! the order of Algorithm 1 (Goodfellow et al. 2014), so that variants that generate from noise have them all alike.
-//! A variant draws, names its two networks as functions ([`Sides`]), and calls [`Game::discriminator`] k times, then
-//! [`Game::generator`]. Variants of another shape (CycleGAN, StyleGAN) use losses and regularisers directly.
+//! A variant keeps a [`Pair`]: both networks, both players, the average. Its step draws and names the networks as
+//! functions. Who has other players calls [`Game::discriminator`] k times, then [`Game::generator`]; variants of another
+//! shape (CycleGAN, StyleGAN) use losses and regularisers directly.
 //!
 //! Nothing here reads a tensor's value: what depends on values ([`balance`]) is decided on the device.
 
@@ -9,8 +10,12 @@ pub mod balance;
 mod config;
 mod discriminator;
 mod generator;
+mod pair;
+mod rules;
 
-pub use config::{GameConfig, RegularizerConfig, TopK, check, warnings};
+pub use config::{GameConfig, RegularizerConfig, TopK};
+pub use pair::Pair;
+pub use rules::Rules;
 
 use crate::error::{Error, Result};
 use crate::loss::AdversarialLoss;
@@ -94,7 +99,7 @@ pub struct Game {
 }
 
 impl Game {
-    /// A game at its beginning. Call [`check`] when the configuration is read.
+    /// A game at its beginning. Call [`Rules::validate`] when the configuration is read.
     ///
     /// # Errors
     /// LibTorch's, such as no memory.

@@ -61,6 +61,18 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// A run of so many images in which things happen as many times as in the default one.
+    pub fn over(images: u64) -> Self {
+        Self {
+            images,
+            report_images: (images / 100).max(1),
+            preview_images: images / 20,
+            checkpoint_images: images / 4,
+            evaluate_images: images / 10,
+            ..Self::default()
+        }
+    }
+
     /// # Errors
     /// A length or number of checkpoints that is 0; settings that contradict each other.
     pub fn validate(&self) -> Result<()> {

@@ -1,0 +1,41 @@
+//! What configurations say alike when a setting cannot work.
+
+use crate::error::{Error, Result};
+
+/// Whole numbers of a configuration's `section`, each with its field and the least and most it may be.
+///
+/// # Errors
+/// The first one outside.
+pub fn within(section: &str, ranges: &[(&str, i64, i64, i64)]) -> Result<()> {
+    match ranges.iter().find(|(_, value, low, high)| !(low..=high).contains(&value)) {
+        None => Ok(()),
+        Some((field, value, low, high)) => Err(Error::config(
+            format!("{section}.{field}"),
+            format!("{value} is not between {low} and {high}"),
+        )),
+    }
+}
+
+/// The error of a preset's name that is none of `presets`: names, each with what it is.
+pub fn unknown_preset(name: &str, presets: &[(&str, &str)]) -> Error {
+    let names: Vec<&str> = presets.iter().map(|(name, _)| *name).collect();
+    Error::config("preset", format!("`{name}` is none of {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_number_outside_is_named() {
+        within("gan", &[("size", 1, 1, 64), ("batch", 64, 1, 64)]).expect("both ends belong to it");
+        let error = within("gan", &[("size", 1, 1, 64), ("batch", 0, 1, 64), ("latent", 0, 1, 2)]);
+        assert_eq!(error.expect_err("outside").to_string(), "gan.batch: 0 is not between 1 and 64");
+    }
+
+    #[test]
+    fn a_stranger_is_told_the_names() {
+        let error = unknown_preset("c", &[("a", "the first"), ("b", "the second")]).to_string();
+        assert_eq!(error, "preset: `c` is none of a, b");
+    }
+}
