@@ -7,10 +7,12 @@ Cases
     dcgan-64-f32    DCGAN as in PyTorch's own example: 64x64x3, latent 100, widths 64, batch 64
     dcgan-64-bf16   the same, made to be run with --mode bf16 (its default) beside --mode eager
     dcgan-32-f32    one stage fewer: 32x32x1, batch 128
+    dcgan-32-r1     the same without batch normalisation in the discriminator, with R1 (gamma 1) in every update
+    dcgan-32-wgan-gp  those networks with the Wasserstein loss and its gradient penalty (lambda 10)
     loader          torchvision's ImageFolder over 2,000 PNGs of 64x64 in --data (made there if missing), batch 64
 
 Modes: `eager` is PyTorch as it comes, `compile` wraps both networks in torch.compile, `bf16` runs the
-forward passes under autocast.
+forward passes under autocast. torch.compile has no second derivatives: penalties run in `eager` only.
 
 It reads commands from standard input and answers each with one line of JSON:
     hello    {"name": ..., "version": ..., "threads": ...}
@@ -59,9 +61,19 @@ def discriminator(channels: int, widths: list[int]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False), nn.Sigmoid(), nn.Flatten(0))
 
 
+def critic(channels: int, widths: list[int]) -> nn.Sequential:
+    """The same for gradient penalties: images to logits [N], each of one image alone; biases, no normalisation."""
+    layers = [nn.Conv2d(channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2, True)]
+    for before, after in zip(widths, widths[1:]):
+        layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2, True)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0), nn.Flatten(0))
+
+
 def initialise(module: nn.Module) -> None:
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
@@ -70,10 +82,12 @@ def initialise(module: nn.Module) -> None:
 class Dcgan:
     """One DCGAN and what its users do in an iteration, the printed line included."""
 
+    discriminator = staticmethod(discriminator)
+
     def __init__(self, size: int, channels: int, batch: int, mode: str):
         widths = [64 * 2**stage for stage in range(size.bit_length() - 3)]
         self.netG = generator(channels, widths[::-1]).apply(initialise)
-        self.netD = discriminator(channels, widths).apply(initialise)
+        self.netD = self.discriminator(channels, widths).apply(initialise)
         self.optimizerG = torch.optim.Adam(self.netG.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.optimizerD = torch.optim.Adam(self.netD.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.criterion = nn.BCELoss()
@@ -87,9 +101,12 @@ class Dcgan:
         if mode == "compile":
             self.netG, self.netD = torch.compile(self.netG), torch.compile(self.netD)
 
-    def iteration(self) -> None:
-        real = self.reals[self.iterations % len(self.reals)]
+    def next_real(self) -> torch.Tensor:
         self.iterations += 1
+        return self.reals[(self.iterations - 1) % len(self.reals)]
+
+    def iteration(self) -> None:
+        real = self.next_real()
 
         # The discriminator: reals, then fakes, a backward pass each.
         self.netD.zero_grad()
@@ -120,12 +137,70 @@ class Dcgan:
         errG.backward()
         D_G_z2 = output.mean().item()
         self.optimizerG.step()
+        self.log(errD, errG, f"D(x): {D_x:.4f} D(G(z)): {D_G_z1:.4f} / {D_G_z2:.4f}")
 
-        print(
-            f"[{self.iterations}] Loss_D: {errD.item():.4f} Loss_G: {errG.item():.4f} "
-            f"D(x): {D_x:.4f} D(G(z)): {D_G_z1:.4f} / {D_G_z2:.4f}",
-            file=self.sink,
-        )
+    def log(self, errD: torch.Tensor, errG: torch.Tensor, rest: str) -> None:
+        print(f"[{self.iterations}] Loss_D: {errD.item():.4f} Loss_G: {errG.item():.4f} {rest}", file=self.sink)
+
+
+class R1(Dcgan):
+    """Non-saturating losses with R1 (Mescheder et al. 2018, equation 9): gamma/2 E |grad D(x)|^2 on reals."""
+
+    discriminator = staticmethod(critic)
+    GAMMA = 1.0
+
+    def iteration(self) -> None:
+        real = self.next_real().detach().requires_grad_()
+        criterion = nn.functional.binary_cross_entropy_with_logits
+
+        self.netD.zero_grad()
+        output = self.netD(real)
+        errD_real = criterion(output, torch.ones_like(output))
+        (gradient,) = torch.autograd.grad(output.sum(), real, create_graph=True)
+        penalty = self.GAMMA / 2 * gradient.square().sum([1, 2, 3]).mean()
+        (errD_real + penalty).backward()
+
+        fake = self.netG(torch.randn(self.batch, LATENT, 1, 1))
+        output = self.netD(fake.detach())
+        errD_fake = criterion(output, torch.zeros_like(output))
+        errD_fake.backward()
+        self.optimizerD.step()
+
+        self.netG.zero_grad()
+        output = self.netD(fake)
+        errG = criterion(output, torch.ones_like(output))
+        errG.backward()
+        self.optimizerG.step()
+        self.log(errD_real + errD_fake, errG, f"R1: {penalty.item():.4f}")
+
+
+class WganGp(Dcgan):
+    """WGAN-GP (Gulrajani et al. 2017, algorithm 1): lambda E (|grad D(x^)| - 1)^2; one critic update a step."""
+
+    discriminator = staticmethod(critic)
+    LAMBDA = 10.0
+
+    def iteration(self) -> None:
+        real = self.next_real()
+
+        self.netD.zero_grad()
+        fake = self.netG(torch.randn(self.batch, LATENT, 1, 1))
+        errD = self.netD(fake.detach()).mean() - self.netD(real).mean()
+        penalty = self.LAMBDA * self.penalty(real, fake.detach())
+        (errD + penalty).backward()
+        self.optimizerD.step()
+
+        self.netG.zero_grad()
+        errG = -self.netD(fake).mean()
+        errG.backward()
+        self.optimizerG.step()
+        self.log(errD, errG, f"GP: {penalty.item():.4f}")
+
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        epsilon = torch.rand(real.size(0), 1, 1, 1)
+        between = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
+        (gradient,) = torch.autograd.grad(self.netD(between).sum(), between, create_graph=True)
+        return (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
 
 
 class Loader:
@@ -193,7 +268,8 @@ def peak_mb() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", choices=["dcgan-64-f32", "dcgan-64-bf16", "dcgan-32-f32", "loader"])
+    small = {"dcgan-32-f32": Dcgan, "dcgan-32-r1": R1, "dcgan-32-wgan-gp": WganGp}
+    parser.add_argument("case", choices=["dcgan-64-f32", "dcgan-64-bf16", *small, "loader"])
     parser.add_argument("--mode", choices=["eager", "compile", "bf16"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--data", type=Path, help="folder of pictures for the case `loader`")
@@ -207,8 +283,10 @@ def main() -> None:
         if options.data is None:
             parser.error("the case `loader` needs --data FOLDER")
         work = Loader(options.data, options.workers)
-    elif options.case == "dcgan-32-f32":
-        work = Dcgan(size=32, channels=1, batch=128, mode=mode)
+    elif options.case in small:
+        if small[options.case] is not Dcgan and mode != "eager":
+            parser.error(f"the case `{options.case}` has a gradient penalty and runs with --mode eager only")
+        work = small[options.case](size=32, channels=1, batch=128, mode=mode)
     else:
         work = Dcgan(size=64, channels=3, batch=64, mode=mode)
 

@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use dcgan::{Config, Dcgan};
+use dcgan::{Config, Dcgan, DiscriminatorNorm};
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
+use gan_core::game::RegularizerConfig;
+use gan_core::loss::AdversarialLoss;
 use gan_core::random::Streams;
 use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
 use tempfile::TempDir;
@@ -24,6 +26,12 @@ pub enum Case {
     /// One stage fewer: 32x32x1, batch 128.
     #[value(name = "dcgan-32-f32")]
     Dcgan32F32,
+    /// That without batch normalisation in the discriminator, with R1 (γ = 1) in every update.
+    #[value(name = "dcgan-32-r1")]
+    Dcgan32R1,
+    /// Those networks with the Wasserstein loss and its gradient penalty (λ = 10), one critic update a step.
+    #[value(name = "dcgan-32-wgan-gp")]
+    Dcgan32WganGp,
     /// A folder of 2,000 PNGs of 64x64, batch 64.
     #[value(name = "loader")]
     Loader,
@@ -56,10 +64,7 @@ impl Work {
         let precision = options.precision.as_deref().unwrap_or(named);
         let policy = DevicePolicy::resolve(&options.device, precision, options.threads)?;
         policy.apply();
-        let config = match options.case {
-            Case::Dcgan32F32 => Config { size: 32, channels: 1, batch: 128, ..Config::default() },
-            _ => Config::default(),
-        };
+        let config = config(options.case);
         let reals = Reals::new(&config, &policy)?;
         let gan = Dcgan::new(config, &policy, 1)?;
         let run_folder = tempfile::tempdir().context("cannot make a folder for the run")?;
@@ -103,6 +108,23 @@ impl Work {
             Self::Training(_) => 0,
             Self::Loader(loader) => loader.ahead,
         }
+    }
+}
+
+/// The networks and what they play.
+fn config(case: Case) -> Config {
+    let small = || Config { size: 32, channels: 1, batch: 128, ..Config::default() };
+    let penalised =
+        |regularizer| Config { discriminator_norm: DiscriminatorNorm::None, regularizer, ..small() };
+    let none = RegularizerConfig::default();
+    match case {
+        Case::Dcgan32F32 => small(),
+        Case::Dcgan32R1 => penalised(RegularizerConfig { r1: 1.0, ..none }),
+        Case::Dcgan32WganGp => Config {
+            loss: AdversarialLoss::Wasserstein,
+            ..penalised(RegularizerConfig { wgan_gp: 10.0, ..none })
+        },
+        Case::Dcgan64F32 | Case::Dcgan64Bf16 | Case::Loader => Config::default(),
     }
 }
 
