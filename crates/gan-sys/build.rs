@@ -21,7 +21,13 @@ fn main() {
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
-        .files(["shim/tensors.cpp", "shim/random.cpp", "shim/runtime.cpp", "shim/convolution.cpp", "shim/winograd.cpp"])
+        .files([
+            "shim/tensors.cpp",
+            "shim/random.cpp",
+            "shim/runtime.cpp",
+            "shim/convolution.cpp",
+            "shim/winograd.cpp",
+        ])
         .compile("gan_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());
     println!("cargo:rustc-link-lib=torch_cpu");

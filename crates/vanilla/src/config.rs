@@ -1,7 +1,7 @@
 //! What an original GAN is made of, as plain data.
 
 use gan_core::ema::EmaConfig;
-use gan_core::error::Result;
+use gan_core::error::{Error, Result};
 use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::Activation;
@@ -27,12 +27,16 @@ pub struct Config {
     pub generator_width: i64,
     /// Hidden layers of the generator.
     pub generator_layers: i64,
+    /// Whether batch normalisation stands before the generator's rectifiers, as in PacGAN's code.
+    pub generator_norm: bool,
     /// Units of each hidden layer of the discriminator.
     pub discriminator_width: i64,
     /// Hidden layers of the discriminator.
     pub discriminator_layers: i64,
     /// What follows each hidden layer of the discriminator.
     pub activation: Activation,
+    /// Weights begin as N(0, this²); 0: as PyTorch's do, uniformly within ±1/√inputs.
+    pub init_std: f64,
     /// Images in a step.
     pub batch: i64,
     /// What the two players minimise.
@@ -50,7 +54,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// PacGAN's network for points, as in its section 4.1.
+    /// PacGAN's sizes for points, as in its section 4.1.
     fn default() -> Self {
         Self {
             size: 1,
@@ -58,9 +62,11 @@ impl Default for Config {
             latent: 2,
             generator_width: 400,
             generator_layers: 4,
+            generator_norm: false,
             discriminator_width: 200,
             discriminator_layers: 3,
             activation: Activation::Maxout,
+            init_std: 0.0,
             batch: 100,
             loss: AdversarialLoss::NonSaturating,
             regularizer: RegularizerConfig::default(),
@@ -77,7 +83,7 @@ impl Config {
     pub const PRESETS: &'static [(&'static str, &'static str)] = &[
         ("ring8", "points of eight Gaussians on a circle: all modes in two minutes on one core"),
         ("grid25", "points of 25 Gaussians on a grid: all modes in two minutes on one core"),
-        ("pacgan-paper", "points as in PacGAN's section 4.1, not packed: the plain GAN and its lost modes"),
+        ("pacgan-paper", "points as in PacGAN's section 4.1 and code, packs of 4: PacGAN4"),
         ("goodfellow-28", "28x28 grey images with the fully connected networks of the paper's section 5"),
     ];
 
@@ -85,7 +91,7 @@ impl Config {
     pub fn train(preset: &str) -> TrainConfig {
         let images = match preset {
             "ring8" | "grid25" => POINTS,
-            "pacgan-paper" => 40_000_000, // 400 epochs of 100,000
+            "pacgan-paper" => 160_000_000, // 400 epochs of 100,000 packs
             _ => return TrainConfig::default(),
         };
         // A step takes a millisecond: reports must not take longer.
@@ -119,7 +125,13 @@ impl Config {
         match name {
             "ring8" => Ok(Self::for_points(0.05)),
             "grid25" => Ok(Self::for_points(1.0)),
-            "pacgan-paper" => Ok(Self::default()),
+            "pacgan-paper" => Ok(Self {
+                generator_norm: true,
+                init_std: 0.02,
+                batch: 400,
+                game: GameConfig { pack: 4, ..GameConfig::default() },
+                ..Self::default()
+            }),
             "goodfellow-28" => Ok(Self {
                 size: 28,
                 channels: 1,
@@ -148,9 +160,12 @@ impl Config {
             ("generator_layers", self.generator_layers, 1, 16),
             ("discriminator_width", self.discriminator_width, 1, 8192),
             ("discriminator_layers", self.discriminator_layers, 1, 16),
-            ("batch", self.batch, 1, 1 << 20),
+            ("batch", self.batch, 1 + i64::from(self.generator_norm), 1 << 20),
         ];
         settings::within("vanilla", &ranges)?;
+        if !(self.init_std >= 0.0 && self.init_std.is_finite()) {
+            return Err(Error::config("vanilla.init_std", format!("{} is not 0 or more", self.init_std)));
+        }
         self.rules().validate("vanilla", (self.batch, self.size))
     }
 

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use gan_core::error::Result;
 use gan_core::game::Verdict;
-use gan_core::nn::{Mlp, Scope};
+use gan_core::nn::{Init, Mlp, MlpStyle, Mode, Scope};
 use gan_core::tensor::guard::{ANY, shape};
 use tch::Tensor;
 
@@ -22,7 +22,9 @@ impl Discriminator {
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let image = [config.game.pack * config.channels, config.size, config.size];
         let sizes = [image.iter().product(), config.discriminator_width, 1];
-        let layers = Mlp::new(scope.sub("layers"), config.discriminator_layers, sizes, config.activation)?;
+        let init = Init::normal_or_pytorch(config.init_std);
+        let style = MlpStyle { activation: config.activation, batch_norm: false, init };
+        let layers = Mlp::new(scope.sub("layers"), config.discriminator_layers, sizes, style)?;
         Ok(Self { layers, image: [ANY, image[0], image[1], image[2]] })
     }
 
@@ -34,7 +36,7 @@ impl Discriminator {
     /// Images of another shape; LibTorch's.
     pub fn judge(&self, images: &Tensor) -> Result<Verdict> {
         shape("discriminator input", images, &self.image)?;
-        let (logits, features) = self.layers.forward(&images.f_flatten(1, -1)?)?; // [N, 1] and [N, width]
+        let (logits, features) = self.layers.forward(&images.f_flatten(1, -1)?, Mode::Eval)?; // [N, 1], [N, width]
         Ok(Verdict { logits: logits.f_reshape([-1i64])?, features: Some(features) })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use gan_core::error::Result;
-use gan_core::nn::{Activation, Mlp, Scope};
+use gan_core::nn::{Activation, Init, Mlp, MlpStyle, Mode, Scope};
 use gan_core::tensor::guard::{ANY, shape};
 use tch::Tensor;
 
@@ -22,7 +22,9 @@ impl Generator {
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let image = [config.channels, config.size, config.size];
         let sizes = [config.latent, config.generator_width, image.iter().product()];
-        let layers = Mlp::new(scope.sub("layers"), config.generator_layers, sizes, Activation::Relu)?;
+        let init = Init::normal_or_pytorch(config.init_std);
+        let style = MlpStyle { activation: Activation::Relu, batch_norm: config.generator_norm, init };
+        let layers = Mlp::new(scope.sub("layers"), config.generator_layers, sizes, style)?;
         Ok(Self { layers, latent: config.latent, image })
     }
 
@@ -31,10 +33,10 @@ impl Generator {
     ///
     /// # Errors
     /// Latents of another shape; LibTorch's.
-    pub fn forward(&self, z: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, z: &Tensor, mode: Mode) -> Result<Tensor> {
         let z = z.f_flatten(1, -1)?;
         shape("latent", &z, &[ANY, self.latent])?;
-        let (x, _) = self.layers.forward(&z)?; // [N, channels * size * size]
+        let (x, _) = self.layers.forward(&z, mode)?; // [N, channels * size * size]
         let [channels, height, width] = self.image;
         let x = x.f_reshape([-1, channels, height, width])?;
         // Points are anywhere in the plane.

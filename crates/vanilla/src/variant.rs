@@ -5,6 +5,7 @@ use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Result;
 use gan_core::game::{Draws, Pair};
+use gan_core::nn::Mode;
 use gan_core::player::Player;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
@@ -63,7 +64,7 @@ impl Variant for Vanilla {
         self.pair.step(
             ctx,
             draw,
-            |generator, z, _| generator.forward(z),
+            |generator, z, _| generator.forward(z, Mode::Train),
             |discriminator, images, _| discriminator.judge(images),
         )
     }
@@ -99,6 +100,6 @@ impl Generate for Vanilla {
     }
 
     fn generate(&self, z: &Tensor, _labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        self.pair.generate(z, options, |generator, z| generator.forward(z))
+        self.pair.generate(z, options, |generator, z| generator.forward(z, Mode::Eval))
     }
 }

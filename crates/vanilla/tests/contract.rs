@@ -5,7 +5,7 @@ use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
 use gan_core::game::{GameConfig, pack};
 use gan_core::loss::AdversarialLoss;
-use gan_core::nn::Parameters;
+use gan_core::nn::{Mode, Parameters};
 use gan_core::variant::Variant;
 use gan_testkit::contract::{self, Subject};
 use tch::{Device, Kind, Tensor};
@@ -28,7 +28,9 @@ fn the_contract_is_kept() {
         [(Activation::Maxout, 1, 1), (Activation::LeakyRelu, 2, 1), (Activation::Relu, 1, 6)]
     {
         let game = GameConfig { pack, ..GameConfig::default() };
-        let config = Config { activation, game, size, ..tiny() };
+        let norm = activation == Activation::LeakyRelu;
+        let init_std = if norm { 0.5 } else { 0.0 };
+        let config = Config { activation, game, size, generator_norm: norm, init_std, ..tiny() };
         contract::check(&Subject {
             variant: &|seed| Vanilla::new(config.clone(), &policy, seed).expect("vanilla"),
             source: &|| Box::new(Synthetic::new([4, 2, size, size], 0, 5, Device::Cpu)),
@@ -50,18 +52,24 @@ fn presets_are_valid_and_settings_that_cannot_work_are_named() {
     assert!(refuse(|c| c.size = 65).contains("vanilla.size: 65 is not between 1 and 64"));
     assert!(refuse(|c| c.channels = 0).contains("vanilla.channels"));
     assert!(refuse(|c| c.generator_layers = 0).contains("vanilla.generator_layers"));
+    assert!(refuse(|c| c.init_std = f64::NAN).contains("vanilla.init_std"));
+    assert!(
+        refuse(|c| (c.generator_norm, c.batch) = (true, 1)).contains("vanilla.batch: 1 is not between 2")
+    );
     assert!(refuse(|c| c.game.pack = 3).contains("packs of 3 do not divide a batch of 4"));
     assert!(refuse(|c| c.ema.half_life_images = -1.0).contains("vanilla.ema"));
     assert!(refuse(|c| c.generator_optimizer.lr = 0.0).contains("generator_optimizer.lr"));
 }
 
-/// PacGAN's networks for points: 2-400-400-400-400-2, and 2-200-200-200-1 with five pieces a unit.
+/// PacGAN's networks for points: 2-400-400-400-400-2, the hidden ones normalised, and 8-200-200-200-1 for packs of four
+/// with five pieces a unit.
 #[test]
 fn parameter_counts_are_the_papers() {
-    let gan = Vanilla::new(Config::default(), &DevicePolicy::reference(), 1).expect("vanilla");
+    let config = Config::preset("pacgan-paper").expect("preset");
+    let gan = Vanilla::new(config, &DevicePolicy::reference(), 1).expect("vanilla");
     let counts: Vec<usize> = gan.players().iter().map(|player| player.parameters().count()).collect();
-    let generator = 3 * 400 + 3 * 401 * 400 + 401 * 2;
-    let discriminator = 3 * 1000 + 2 * 201 * 1000 + 201;
+    let generator = 2 * 400 + 3 * 400 * 400 + 4 * 2 * 400 + 401 * 2;
+    let discriminator = 9 * 1000 + 2 * 201 * 1000 + 201;
     assert_eq!(counts, [generator, discriminator]);
 }
 
@@ -111,9 +119,9 @@ fn points_are_free_and_images_are_bounded() {
         let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
         let generator = Generator::new(weights.root(), &config).expect("generator");
         let z = Tensor::full([3, 2], 1e3, (Kind::Float, Device::Cpu));
-        let images = generator.forward(&z).expect("images");
+        let images = generator.forward(&z, Mode::Train).expect("images");
         assert_eq!(images.size(), [3, 2, size, size]);
-        assert!(generator.forward(&z.repeat([1, 2])).is_err());
+        assert!(generator.forward(&z.repeat([1, 2]), Mode::Train).is_err());
         images.abs().max().double_value(&[])
     };
     assert!(far(1) > 1.0 && far(6) <= 1.0);

@@ -33,6 +33,11 @@ pub enum Init {
 }
 
 impl Init {
+    /// N(0, std²), or what PyTorch begins with where `std` is 0.
+    pub fn normal_or_pytorch(std: f64) -> Self {
+        if std > 0.0 { Self::Normal { mean: 0.0, std } } else { Self::PyTorch }
+    }
+
     /// A new f32 tensor; draws are keyed by `seed` and made on the CPU, so that every device begins alike.
     ///
     /// # Errors

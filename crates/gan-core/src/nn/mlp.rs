@@ -2,7 +2,7 @@
 //! 2014), and what learns points.
 
 use crate::error::Result;
-use crate::nn::{Init, Linear, Scope, leaky_relu};
+use crate::nn::{BatchNorm2d, Init, Linear, Mode, Scope, leaky_relu};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -34,29 +34,47 @@ impl Activation {
     }
 }
 
+/// What the hidden layers of an [`Mlp`] are like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MlpStyle {
+    /// What follows each.
+    pub activation: Activation,
+    /// Whether batch normalisation stands between a layer, then without a bias, and its activation.
+    pub batch_norm: bool,
+    /// How weights begin, the last layer's too.
+    pub init: Init,
+}
+
 /// Hidden layers of one width, each followed by an activation, and a last one.
 #[derive(Debug)]
 pub struct Mlp {
-    hidden: Vec<Linear>,
+    hidden: Vec<(Linear, Option<BatchNorm2d>)>,
     activation: Activation,
     last: Linear,
 }
 
 impl Mlp {
-    /// A network of `count` hidden layers and the last one, named `0`, `1`, ... in `scope`, with sizes of input, hidden
-    /// layers and output. Weights begin uniformly, as PyTorch's.
+    /// A network of `count` hidden layers and the last one, named `0`, `1`, ... in `scope` and their normalisations
+    /// `0.norm`, ..., with sizes of input, hidden layers and output.
     ///
     /// # Errors
     /// LibTorch's, such as no memory.
-    pub fn new(mut scope: Scope, count: i64, sizes: [i64; 3], activation: Activation) -> Result<Self> {
+    pub fn new(mut scope: Scope, count: i64, sizes: [i64; 3], style: MlpStyle) -> Result<Self> {
         let [mut inputs, width, outputs] = sizes;
+        let MlpStyle { activation, batch_norm, init } = style;
         let mut hidden = Vec::new();
         for layer in 0..count {
             let units = width * activation.pieces();
-            hidden.push(Linear::new(scope.sub(layer), inputs, units, Init::PyTorch)?);
+            let mut scope = scope.sub(layer);
+            hidden.push(if batch_norm {
+                let norm = BatchNorm2d::new(scope.sub("norm"), units, Init::Ones)?;
+                (Linear::without_bias(scope, inputs, units, init)?, Some(norm))
+            } else {
+                (Linear::new(scope, inputs, units, init)?, None)
+            });
             inputs = width;
         }
-        let last = Linear::new(scope.sub(count), inputs, outputs, Init::PyTorch)?;
+        let last = Linear::new(scope.sub(count), inputs, outputs, init)?;
         Ok(Self { hidden, activation, last })
     }
 
@@ -65,10 +83,14 @@ impl Mlp {
     ///
     /// # Errors
     /// LibTorch's.
-    pub fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
         let mut x = x.shallow_clone();
-        for layer in &self.hidden {
-            x = self.activation.of(layer.forward(&x)?)?; // [N, width]
+        for (layer, norm) in &self.hidden {
+            x = layer.forward(&x)?; // [N, width * pieces]
+            if let Some(norm) = norm {
+                x = norm.forward(&x, mode)?;
+            }
+            x = self.activation.of(x)?; // [N, width]
         }
         Ok((self.last.forward(&x)?, x))
     }

@@ -23,7 +23,7 @@ pub use init::Init;
 pub use layers::{BatchNorm2d, Conv2d, ConvOptions, ConvTranspose2d, Mode};
 pub use linear::{Embedding, Linear};
 pub use minibatch::{DiscriminationOptions, MinibatchDiscrimination, MinibatchStddev, SelfTerm};
-pub use mlp::{Activation, Mlp};
+pub use mlp::{Activation, Mlp, MlpStyle};
 pub use norm::{InstanceNorm2d, LayerNorm};
 pub use parameters::{Entry, Parameters, Scope};
 pub use spectral_norm::{SpectralForm, SpectralNorm};
