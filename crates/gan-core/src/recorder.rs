@@ -30,29 +30,69 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Series {
     name: String,
-    /// f32 `[3]` each: count, sum, sum of squares; scalars are kept as they are.
-    pending: Vec<Tensor>,
+    /// Scalars as they are.
+    scalars: Slots,
+    /// Of larger tensors count, sum and sum of squares.
+    sums: Slots,
+}
+
+/// Numbers on the device, in memory that is kept. Small tensors of their own, alive for thousands of steps, would lie
+/// between the large ones of every step and keep the heap from being used again.
+#[derive(Debug, Default)]
+struct Slots {
+    /// f32 `[CHUNK]` each.
+    chunks: Vec<Tensor>,
+    filled: i64,
+}
+
+impl Slots {
+    /// Whole scalars and whole triples.
+    const CHUNK: i64 = 3 * 256;
+
+    fn push(&mut self, values: &Tensor) -> Result<(), tch::TchError> {
+        let (chunk, slot) = (self.filled / Self::CHUNK, self.filled % Self::CHUNK);
+        if chunk == self.chunks.len() as i64 {
+            self.chunks.push(Tensor::f_zeros([Self::CHUNK], (Kind::Float, values.device()))?);
+        }
+        let count = values.numel() as i64;
+        let mut slots = self.chunks[chunk as usize].f_narrow(0, slot, count)?;
+        tch::no_grad(|| slots.f_copy_(&values.f_reshape([count])?))?;
+        self.filled += count;
+        Ok(())
+    }
+
+    /// Reads and forgets. What cannot be read is left out: a log line must not end a run.
+    fn take(&mut self) -> Vec<f32> {
+        let filled = std::mem::take(&mut self.filled);
+        let used = (filled + Self::CHUNK - 1) / Self::CHUNK;
+        if used == 0 {
+            return Vec::new();
+        }
+        let read = Tensor::f_cat(&self.chunks[..used as usize], 0)
+            .and_then(|all| all.f_narrow(0, 0, filled)?.f_to_device(Device::Cpu));
+        read.and_then(|all| Vec::<f32>::try_from(&all)).unwrap_or_default()
+    }
 }
 
 impl Recorder {
-    /// Keeps a tensor's values. Scalars cost nothing now; larger ones are reduced on their device.
+    /// Keeps a tensor's values. Scalars cost a copy now; larger ones are reduced on their device.
     /// What LibTorch refuses to reduce is left out: a log line must not end a run.
     pub fn record(&self, name: &str, value: &Tensor) {
-        let reduced = value.f_detach().and_then(|value| {
+        let mut all = self.series.borrow_mut();
+        let place = all.iter().position(|series| series.name == name).unwrap_or_else(|| {
+            all.push(Series { name: name.to_owned(), scalars: Slots::default(), sums: Slots::default() });
+            all.len() - 1
+        });
+        let series = &mut all[place];
+        let _ = value.f_detach().and_then(|value| {
             if value.numel() == 1 {
-                return value.f_reshape([1i64])?.f_to_kind(Kind::Float);
+                return series.scalars.push(&value);
             }
             let value = value.f_to_kind(Kind::Float)?;
             let count = Tensor::f_full([1], value.numel() as i64, (Kind::Float, value.device()))?;
             let sums = [value.f_sum(Kind::Float)?, value.f_square()?.f_sum(Kind::Float)?];
-            Tensor::f_cat(&[count, Tensor::f_stack(&sums, 0)?], 0)
+            series.sums.push(&Tensor::f_cat(&[count, Tensor::f_stack(&sums, 0)?], 0)?)
         });
-        let Ok(reduced) = reduced else { return };
-        let mut series = self.series.borrow_mut();
-        match series.iter_mut().find(|series| series.name == name) {
-            Some(series) => series.pending.push(reduced),
-            None => series.push(Series { name: name.to_owned(), pending: vec![reduced] }),
-        }
     }
 
     /// Adds to the time spent in a phase.
@@ -68,8 +108,7 @@ impl Recorder {
     pub fn drain(&self) -> Vec<(String, Moments)> {
         let mut read = Vec::new();
         for series in self.series.borrow_mut().iter_mut() {
-            let pending = std::mem::take(&mut series.pending);
-            if let Some(moments) = moments_of(&pending) {
+            if let Some(moments) = moments_of(&series.scalars.take(), &series.sums.take()) {
                 read.push((series.name.clone(), moments));
             }
         }
@@ -82,22 +121,15 @@ impl Recorder {
     }
 }
 
-fn moments_of(pending: &[Tensor]) -> Option<Moments> {
-    let joined = Tensor::f_cat(pending, 0).ok()?.f_to_device(Device::Cpu).ok()?;
-    let values = Vec::<f32>::try_from(&joined).ok()?;
+fn moments_of(scalars: &[f32], sums: &[f32]) -> Option<Moments> {
     let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
-    let mut at = 0;
-    for tensor in pending {
-        if tensor.numel() == 1 {
-            let value = f64::from(values[at]);
-            (count, sum, squares) = (count + 1.0, sum + value, squares + value * value);
-            at += 1;
-        } else {
-            count += f64::from(values[at]);
-            sum += f64::from(values[at + 1]);
-            squares += f64::from(values[at + 2]);
-            at += 3;
-        }
+    for value in scalars.iter().map(|value| f64::from(*value)) {
+        (count, sum, squares) = (count + 1.0, sum + value, squares + value * value);
+    }
+    for of_one in sums.chunks_exact(3) {
+        count += f64::from(of_one[0]);
+        sum += f64::from(of_one[1]);
+        squares += f64::from(of_one[2]);
     }
     if count == 0.0 {
         return None;
@@ -139,6 +171,20 @@ mod tests {
         assert!((read[0].1.mean - 3.0).abs() < 1e-12 && read[0].1.count == 3);
         assert!((read[0].1.std - (14.0f64 / 3.0).sqrt()).abs() < 1e-6);
         assert!(recorder.drain().is_empty());
+    }
+
+    #[test]
+    fn thousands_of_steps_are_remembered() {
+        let recorder = Recorder::default();
+        for again in [0, 1] {
+            for step in 0..2_000 {
+                recorder.record("scalar", &Tensor::from(f64::from(step + again)));
+                recorder.record("pair", &Tensor::from_slice(&[step, step + 2]));
+            }
+            let read = recorder.drain();
+            assert_eq!((read[0].1.count, read[1].1.count), (2_000, 4_000));
+            assert_eq!([read[0].1.mean, read[1].1.mean], [999.5 + f64::from(again), 1000.5]);
+        }
     }
 
     #[test]
