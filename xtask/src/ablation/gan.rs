@@ -6,7 +6,6 @@ use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Instant;
 
 /// Exit codes of `gan`.
 const USAGE: i32 = 2;
@@ -17,7 +16,7 @@ pub struct Gan(pub PathBuf);
 
 /// How an attempt ended.
 pub enum Attempt {
-    /// With something to keep, after so many seconds of training.
+    /// With something to keep, after so many seconds of processor time.
     Done(f64, Outcome),
     /// The user has stopped it.
     Interrupted,
@@ -47,9 +46,7 @@ impl Gan {
     }
 
     fn attempt_in(&self, arguments: &[String], folder: &Path) -> Result<Attempt> {
-        let began = Instant::now();
-        let trained = self.run(|gan| gan.args(arguments).arg("--out").arg(folder))?;
-        let seconds = began.elapsed().as_secs_f64();
+        let (trained, seconds) = self.train(arguments, folder)?;
         if trained.status.code() == Some(USAGE) {
             return Err(refused(arguments, &trained));
         }
@@ -64,6 +61,17 @@ impl Gan {
         let measures: Measures =
             serde_json::from_slice(&measured.stdout).context("`gan modes --json` gave other JSON")?;
         Ok(Attempt::Done(seconds, Outcome::Measured(measures)))
+    }
+
+    /// Trains; how it ended, and seconds of processor time, which do not depend on what runs beside.
+    fn train(&self, arguments: &[String], folder: &Path) -> Result<(Output, f64)> {
+        // The shell waits on after a Ctrl-C, whose end is gan's to choose, and says what its child took.
+        let script = r#"trap : INT; "$@"; code=$?; times; exit $code"#;
+        let mut shell = workspace::with_libraries("sh");
+        shell.args(["-c", script, "sh"]).arg(&self.0).args(arguments).arg("--out").arg(folder);
+        let output = shell.current_dir(workspace::root()).output().context("`sh` could not be started")?;
+        let seconds = processor_seconds(&String::from_utf8_lossy(&output.stdout));
+        Ok((output, seconds.context("`times` of `sh` told no times")?))
     }
 
     fn run(&self, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<Output> {
@@ -87,6 +95,15 @@ fn ended(output: &Output, seconds: f64) -> Attempt {
 /// What `gan train` says of a gradient and `gan modes` of samples.
 fn has_diverged(sentence: &str) -> bool {
     sentence.contains("was not finite") || sentence.contains("the training diverged")
+}
+
+/// The last line of `times`: user and system time of children, such as `0m2.480s 0m0.310s`.
+fn processor_seconds(said: &str) -> Option<f64> {
+    let time = |word: &str| {
+        let (minutes, seconds) = word.strip_suffix('s')?.split_once('m')?;
+        Some(60.0 * minutes.parse::<f64>().ok()? + seconds.parse::<f64>().ok()?)
+    };
+    said.lines().last()?.split_whitespace().map(time).sum()
 }
 
 fn refused(arguments: &[String], output: &Output) -> anyhow::Error {
@@ -118,6 +135,13 @@ pub fn stand_in() -> Gan {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processor_time_is_read() {
+        assert_eq!(processor_seconds("done\n0m0.00s 0m0.01s\n1m2.25s 0m0.50s\n"), Some(62.75));
+        assert_eq!(processor_seconds("done"), None);
+        assert_eq!(processor_seconds(""), None);
+    }
 
     #[test]
     fn every_end_is_told_apart_and_leaves_nothing() {

@@ -34,7 +34,7 @@ pub fn render(protocol: &Protocol, lines: &[Line]) -> Option<String> {
     let seeds_words = if *seeds == 1 { "seed 1".to_owned() } else { format!("seeds 1 to {seeds}") };
     let mut text = format!(
         "{} points a run, {seeds_words}, {} rows, {} runs. PacGAN's protocol: 2,500 samples, good within 3 standard deviations \
-         of the nearest mean. Modes: mean (worst), reverse KL and good samples: means, seconds: median, one thread each.\n\n",
+         of the nearest mean. Modes: mean (worst), reverse KL and good samples: means, seconds of processor time: median.\n\n",
         thousands(*points),
         lines.len(),
         thousands(runs as u64)
