@@ -265,7 +265,18 @@ impl Game {
 ///
 /// What separates reals from fakes is 0 for logits of cross-entropy and hinge, 0.5 for least squares, and the middle
 /// between both sides' means where only differences count.
-fn record_scores(ctx: &StepCtx, loss: AdversarialLoss, on_real: &Tensor, on_fake: &Tensor) -> Result<Tensor> {
+///
+/// # Shapes
+/// `on_real` and `on_fake` `[N]`; out a f32 scalar.
+///
+/// # Errors
+/// LibTorch's.
+pub fn record_scores(
+    ctx: &StepCtx,
+    loss: AdversarialLoss,
+    on_real: &Tensor,
+    on_fake: &Tensor,
+) -> Result<Tensor> {
     let (real, fake) = (on_real.f_to_kind(Kind::Float)?, on_fake.f_to_kind(Kind::Float)?);
     let (real, fake) = match loss {
         AdversarialLoss::LeastSquares => (real.f_sub_scalar(0.5)?, fake.f_sub_scalar(0.5)?),

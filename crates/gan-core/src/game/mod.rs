@@ -14,6 +14,7 @@ mod pair;
 mod rules;
 
 pub use config::{GameConfig, RegularizerConfig, TopK};
+pub use discriminator::record_scores;
 pub use pair::Pair;
 pub use rules::Rules;
 
