@@ -1,4 +1,4 @@
-//! The pieces around a network that every run pays for: Adam, the moving average, pictures, curves.
+//! The pieces that every run pays for: convolutions, Adam, the moving average, pictures, curves.
 //!
 //! `cargo bench --bench ops`; add a word to run only the benchmarks that contain it.
 
@@ -11,6 +11,8 @@ use gan_core::ema::{Ema, EmaConfig};
 use gan_core::nn::Parameters;
 use gan_core::optim::{Adam, AdamConfig};
 use gan_report::{Grid, LogLine, Moments, Picture, draw_curves, encode_png, grid};
+use gan_sys::convolution::convolution;
+use gan_sys::format::channels_last;
 use tch::{Device, Kind, Tensor};
 
 /// The 3.6 million weights of DCGAN's generator at 64 pixels.
@@ -39,6 +41,28 @@ fn optimisers(criterion: &mut Criterion) {
     let mut ema = Ema::new(config, average, &weights).expect("an average");
     group.bench_function("moving average", |bencher| {
         bencher.iter(|| tch::no_grad(|| ema.update(&weights, 64, 64_000)).expect("an update"));
+    });
+    group.finish();
+}
+
+/// DCGAN's second layer at 64 pixels, forward and both gradients: `gan-sys` beside LibTorch's own kernels.
+fn convolutions(criterion: &mut Criterion) {
+    let policy = DevicePolicy::resolve("cpu", "f32", 0).expect("the CPU");
+    policy.apply();
+    let leaf = |shape: &[i64]| {
+        let drawn = Tensor::randn(shape, (Kind::Float, Device::Cpu));
+        channels_last(&drawn).expect("channels-last").set_requires_grad(true)
+    };
+    let (images, weight) = (leaf(&[64, 64, 32, 32]), leaf(&[128, 64, 4, 4]));
+    let gradients =
+        |y: Tensor| Tensor::run_backward(&[y.sum(Kind::Float)], &[&images, &weight], false, false);
+    let mut group = criterion.benchmark_group("convolution 64 to 128 channels, 4x4, stride 2");
+    group.sample_size(20);
+    group.bench_function("gan-sys", |bencher| {
+        bencher.iter(|| gradients(convolution(&images, &weight, None, (2, 1), false).expect("an output")));
+    });
+    group.bench_function("LibTorch", |bencher| {
+        bencher.iter(|| gradients(images.conv2d(&weight, None::<&Tensor>, [2, 2], [1, 1], [1, 1], 1)));
     });
     group.finish();
 }
@@ -79,5 +103,5 @@ fn tile(seed: u32) -> Picture {
     Picture { width: 64, height: 64, channels: 3, pixels }
 }
 
-criterion_group!(benches, optimisers, pictures);
+criterion_group!(benches, convolutions, optimisers, pictures);
 criterion_main!(benches);

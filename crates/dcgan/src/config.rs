@@ -4,10 +4,13 @@ use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
-use gan_core::optim::AdamConfig;
+use gan_core::optim::{AdamConfig, Ramp, RampShape};
 use gan_core::settings;
 use gan_core::trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
+
+/// Images shown in a run of the preset for stacked ones.
+const STACKED: u64 = 1_600_000;
 
 /// Sizes and training settings of a DCGAN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,11 +102,15 @@ impl Config {
         ("fashion-mnist-32", "32x32 grey, batch 128, averaged generator: good pictures in minutes on a CPU"),
         ("dcgan-64", "64x64 colour, batch 64: the network of PyTorch's examples/dcgan"),
         ("celeba-64", "64x64 colour, batch 128 as in the paper's section 4, averaged generator: faces"),
+        (
+            "stacked-digits",
+            "32x32, three digits as red, green and blue: packs of 2 against losing 1,000 modes",
+        ),
     ];
 
     /// How long a run of a preset is, and how often things happen in it.
-    pub fn train(_preset: &str) -> TrainConfig {
-        TrainConfig::default()
+    pub fn train(preset: &str) -> TrainConfig {
+        if preset == "stacked-digits" { TrainConfig::over(STACKED) } else { TrainConfig::default() }
     }
 
     /// A preset by name.
@@ -116,6 +123,18 @@ impl Config {
             "fashion-mnist-32" => Ok(Self { size: 32, channels: 1, ..averaged(10_000.0) }),
             "dcgan-64" => Ok(Self::default()),
             "celeba-64" => Ok(averaged(20_000.0)),
+            "stacked-digits" => {
+                let (begin, end) = (STACKED / 2, STACKED);
+                let fading = Ramp { to: 0.01, begin, end, shape: RampShape::Cosine };
+                let adam = AdamConfig { lr_schedule: fading, ..AdamConfig::new(2e-4, 0.5) };
+                Ok(Self {
+                    size: 32,
+                    game: GameConfig { pack: 2, ..GameConfig::default() },
+                    generator_optimizer: adam,
+                    discriminator_optimizer: adam,
+                    ..averaged(20_000.0)
+                })
+            }
             _ => Err(settings::unknown_preset(name, Self::PRESETS)),
         }
     }

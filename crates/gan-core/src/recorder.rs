@@ -56,7 +56,7 @@ impl Slots {
         }
         let count = values.numel() as i64;
         let mut slots = self.chunks[chunk as usize].f_narrow(0, slot, count)?;
-        tch::no_grad(|| slots.f_copy_(&values.f_reshape([count])?))?;
+        slots.f_copy_(&values.f_reshape([count])?)?;
         self.filled += count;
         Ok(())
     }

@@ -108,7 +108,7 @@ Tensor taps_for_gather(const Tensor &weight) {
     for (int64_t i = 0; i < LANES; ++i) {
       const float *taps[4];
       for (int k = 0; k < 4; ++k) taps[k] = tap(weight, c + i, k / 2 * 2 + phase / 2, k % 2 * 2 + phase % 2);
-      transform_taps(taps, strip + i * pitch, step, large, 1, 1);
+      transform_taps(taps, strip + i * pitch, step, large, false, false);
     }
     for (int64_t k = 0; k < PRODUCTS; ++k)
       transpose(strip + k * step, pitch, panel(g + k * 4 * large * small, 4 * large, phase * large, c), BLOCK, LANES, large);
@@ -126,8 +126,7 @@ Tensor taps_for_spread(const Tensor &weight) {
     for (int64_t l = 0; l < large; l += BLOCK) {
       const float *taps[4];
       for (int k = 0; k < 4; ++k) taps[k] = tap(weight, c, (1 - k / 2) * 2 + phase / 2, (1 - k % 2) * 2 + phase % 2) + l;
-      float row = phase / 2 ? 1 : -1, column = phase % 2 ? 1 : -1;
-      transform_taps(taps, panel(g + phase * PRODUCTS * step, small, c, l), step, BLOCK, row, column);
+      transform_taps(taps, panel(g + phase * PRODUCTS * step, small, c, l), step, BLOCK, phase / 2 == 0, phase % 2 == 0);
     }
   });
   return out;
@@ -217,7 +216,7 @@ Tensor weight_gradient(const Tensor &small, const Tensor &large) {
         gather_tile(from, tile, d + (base + t) * BLOCK, d_step, depth * BLOCK);
         const float *pixels[4];
         for (int64_t k = 0; k < 4; ++k) pixels[k] = gradient.at(tile.image, 2 * tile.row + k / 2, 2 * tile.column + k % 2);
-        transform_taps(pixels, strip + t * strip_pitch, strip_step, s.small, 1, 1);
+        transform_taps(pixels, strip + t * strip_pitch, strip_step, s.small, false, false);
       }
       for (int64_t k = 0; k < PRODUCTS; ++k)
         transpose(strip + k * strip_step, strip_pitch, g + k * g_step + base, pitch, some, s.small);

@@ -61,18 +61,19 @@ VECTORIZED void transform_shared_pixels(const float *const d[16], float *out, in
   }
 }
 
-// 2x2 taps to the nine factors g, `step` apart; `row` and `column` are the signs of those that meet d0 - d1.
-VECTORIZED void transform_taps(const float *const g[4], float *out, int64_t step, int64_t channels, float row, float column) {
+// 2x2 taps to the nine factors g, `step` apart; of those that meet d0 - d1 the sign may be turned, by row and by column.
+VECTORIZED void transform_taps(const float *const g[4], float *out, int64_t step, int64_t channels, bool turn_row,
+                               bool turn_column) {
   for (int64_t c = 0; c < channels; c += LANES) {
     Lanes t[3][2];
     for (int i = 0; i < 2; ++i) {
-      t[0][i] = row * at(g[i] + c);
+      t[0][i] = turn_row ? -at(g[i] + c) : at(g[i] + c);
       t[1][i] = at(g[i] + c) + at(g[2 + i] + c);
       t[2][i] = at(g[2 + i] + c);
     }
     for (int i = 0; i < 3; ++i) {
       float *o = out + 3 * i * step + c;
-      at(o) = column * t[i][0];
+      at(o) = turn_column ? -t[i][0] : t[i][0];
       at(o + step) = t[i][0] + t[i][1];
       at(o + 2 * step) = t[i][1];
     }

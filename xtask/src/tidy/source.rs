@@ -7,7 +7,7 @@ const LONGEST_FILE: usize = 500;
 const LARGEST_FILE: u64 = 5 << 20;
 
 /// Only players, averages and checkpoint loading write parameters (invariant 2); these files do it.
-const WRITERS: [&str; 7] = [
+const WRITERS: [&str; 8] = [
     "crates/gan-core/src/player.rs",
     "crates/gan-core/src/optim.rs",
     "crates/gan-core/src/ema.rs",
@@ -16,6 +16,8 @@ const WRITERS: [&str; 7] = [
     "crates/gan-core/src/nn/spectral_norm.rs",
     // Copies pixels into a sheet.
     "crates/gan-core/src/tensor/grid.rs",
+    // Keeps what is recorded.
+    "crates/gan-core/src/recorder.rs",
     "crates/gan-sys/src/list.rs",
 ];
 

@@ -127,6 +127,19 @@ mod tests {
     }
 
     #[test]
+    fn a_preset_named_after_data_takes_them() {
+        for (variant, preset, source) in [
+            (VariantName::Vanilla, "grid25", "grid25"),
+            (VariantName::Dcgan, "stacked-digits", "stacked-digits"),
+            (VariantName::Dcgan, "dcgan-64", gan_data::DEFAULT),
+        ] {
+            let layers = Layers::new(variant, Some(preset), None).expect("a preset");
+            let config = layers.resolve().expect("settings");
+            assert_eq!(config.data.source, source);
+        }
+    }
+
+    #[test]
     fn later_layers_win() {
         let file = "preset = \"dcgan-64\"\n[dcgan]\nbatch = 32\nlatent = 50\n[train]\nimages = \"500k\"\n";
         let mut layers = layers(Some(file)).expect("layers");

@@ -77,12 +77,10 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
-    /// The default for a preset: the points that it is named after, or the built-in images.
+    /// The default for a preset: the points or stacked images that it is named after, or the built-in images.
     pub fn of_preset(preset: &str) -> Self {
-        match gan_data::PointSet::named(preset) {
-            Some(set) => Self { source: set.name().to_owned(), ..Self::default() },
-            None => Self::default(),
-        }
+        let made = gan_data::PointSet::named(preset).is_some() || gan_data::Stacked::is_name(preset);
+        if made { Self { source: preset.to_owned(), ..Self::default() } } else { Self::default() }
     }
 }
 
