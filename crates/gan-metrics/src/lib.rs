@@ -1,5 +1,8 @@
 //! How good generated samples are, in numbers: u8 images or f32 points in, f64 out.
 //!
+//! - [`frechet()`]: FID's distance between two [`Gaussian`]s of features, which are gathered batch by batch
+//! - [`kernel`]: KID's, unbiased, over subsets
+//! - [`inception_score()`], and [`neighbours()`]: precision, recall, density, coverage
 //! - [`modes`]: Gaussians at known means, as PacGAN counts them
 //! - [`stacked`]: three images as one of three channels, 1,000 modes, as VEEGAN counts them; [`classifier`]
 //!   names the image in each channel
@@ -11,13 +14,21 @@
 
 pub mod classifier;
 pub mod diversity;
+mod frechet;
+mod inception_score;
+pub mod kernel;
 pub mod modes;
+mod neighbours;
 pub mod sliced_wasserstein;
 pub mod stacked;
 
 pub use classifier::{Classifier, Labelled};
 pub use diversity::diversity;
+pub use frechet::{Gaussian, frechet};
+pub use inception_score::inception_score;
+pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
 pub use modes::{Mixture, ModeReport};
+pub use neighbours::{Neighbours, neighbours};
 pub use sliced_wasserstein::{Projections, sliced_wasserstein};
 pub use stacked::StackedReport;
 

@@ -57,6 +57,11 @@ impl Golden {
         &self.json["config"]
     }
 
+    /// What was recorded as numbers under a key; null if nothing was.
+    pub fn value(&self, key: &str) -> &Value {
+        &self.json["values"][key]
+    }
+
     /// A recorded tensor.
     ///
     /// # Panics
