@@ -17,23 +17,23 @@ constexpr int PRODUCTS = 9;  // of a tile of 2x2 outputs and one phase
 constexpr int SHARED = 5;    // factors along one dimension that both phases are made of
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
-__attribute__((always_inline)) inline const Lanes &at(const float *from) { return *reinterpret_cast<const Lanes *>(from); }
-__attribute__((always_inline)) inline Lanes &at(float *to) { return *reinterpret_cast<Lanes *>(to); }
+__attribute__((always_inline)) inline const Lanes &lanes(const float *from) { return *reinterpret_cast<const Lanes *>(from); }
+__attribute__((always_inline)) inline Lanes &lanes(float *to) { return *reinterpret_cast<Lanes *>(to); }
 
 // 3x3 pixels to the nine factors d, `step` apart.
 VECTORIZED void transform_pixels(const float *const d[9], float *out, int64_t step, int64_t channels) {
   for (int64_t c = 0; c < channels; c += LANES) {
     Lanes t[3][3];
     for (int i = 0; i < 3; ++i) {
-      t[0][i] = at(d[i] + c) - at(d[3 + i] + c);
-      t[1][i] = at(d[3 + i] + c);
-      t[2][i] = at(d[6 + i] + c) - at(d[3 + i] + c);
+      t[0][i] = lanes(d[i] + c) - lanes(d[3 + i] + c);
+      t[1][i] = lanes(d[3 + i] + c);
+      t[2][i] = lanes(d[6 + i] + c) - lanes(d[3 + i] + c);
     }
     for (int i = 0; i < 3; ++i) {
       float *o = out + 3 * i * step + c;
-      at(o) = t[i][0] - t[i][1];
-      at(o + step) = t[i][1];
-      at(o + 2 * step) = t[i][2] - t[i][1];
+      lanes(o) = t[i][0] - t[i][1];
+      lanes(o + step) = t[i][1];
+      lanes(o + 2 * step) = t[i][2] - t[i][1];
     }
   }
 }
@@ -44,19 +44,19 @@ VECTORIZED void transform_shared_pixels(const float *const d[16], float *out, in
   for (int64_t c = 0; c < channels; c += LANES) {
     Lanes t[SHARED][4];
     for (int i = 0; i < 4; ++i) {
-      t[0][i] = at(d[i] + c) - at(d[4 + i] + c);
-      t[1][i] = at(d[4 + i] + c);
-      t[2][i] = at(d[8 + i] + c) - at(d[4 + i] + c);
-      t[3][i] = at(d[8 + i] + c);
-      t[4][i] = at(d[12 + i] + c) - at(d[8 + i] + c);
+      t[0][i] = lanes(d[i] + c) - lanes(d[4 + i] + c);
+      t[1][i] = lanes(d[4 + i] + c);
+      t[2][i] = lanes(d[8 + i] + c) - lanes(d[4 + i] + c);
+      t[3][i] = lanes(d[8 + i] + c);
+      t[4][i] = lanes(d[12 + i] + c) - lanes(d[8 + i] + c);
     }
     for (int i = 0; i < SHARED; ++i) {
       float *o = out + SHARED * i * step + c;
-      at(o) = t[i][0] - t[i][1];
-      at(o + step) = t[i][1];
-      at(o + 2 * step) = t[i][2] - t[i][1];
-      at(o + 3 * step) = t[i][2];
-      at(o + 4 * step) = t[i][3] - t[i][2];
+      lanes(o) = t[i][0] - t[i][1];
+      lanes(o + step) = t[i][1];
+      lanes(o + 2 * step) = t[i][2] - t[i][1];
+      lanes(o + 3 * step) = t[i][2];
+      lanes(o + 4 * step) = t[i][3] - t[i][2];
     }
   }
 }
@@ -67,15 +67,15 @@ VECTORIZED void transform_taps(const float *const g[4], float *out, int64_t step
   for (int64_t c = 0; c < channels; c += LANES) {
     Lanes t[3][2];
     for (int i = 0; i < 2; ++i) {
-      t[0][i] = turn_row ? -at(g[i] + c) : at(g[i] + c);
-      t[1][i] = at(g[i] + c) + at(g[2 + i] + c);
-      t[2][i] = at(g[2 + i] + c);
+      t[0][i] = turn_row ? -lanes(g[i] + c) : lanes(g[i] + c);
+      t[1][i] = lanes(g[i] + c) + lanes(g[2 + i] + c);
+      t[2][i] = lanes(g[2 + i] + c);
     }
     for (int i = 0; i < 3; ++i) {
       float *o = out + 3 * i * step + c;
-      at(o) = turn_column ? -t[i][0] : t[i][0];
-      at(o + step) = t[i][0] + t[i][1];
-      at(o + 2 * step) = t[i][1];
+      lanes(o) = turn_column ? -t[i][0] : t[i][0];
+      lanes(o + step) = t[i][0] + t[i][1];
+      lanes(o + 2 * step) = t[i][1];
     }
   }
 }
@@ -86,12 +86,12 @@ VECTORIZED void transform_products(const float *m, int64_t step, float *const ou
     Lanes t[2][3];
     for (int i = 0; i < 3; ++i) {
       const float *x = m + i * step + c;
-      t[0][i] = at(x) + at(x + 3 * step);
-      t[1][i] = at(x + 3 * step) + at(x + 6 * step);
+      t[0][i] = lanes(x) + lanes(x + 3 * step);
+      t[1][i] = lanes(x + 3 * step) + lanes(x + 6 * step);
     }
     for (int i = 0; i < 4; ++i) {
       Lanes y = t[i / 2][i % 2] + t[i / 2][i % 2 + 1];
-      at(out[i] + c) = add ? y + at(out[i] + c) : y;
+      lanes(out[i] + c) = add ? y + lanes(out[i] + c) : y;
     }
   }
 }
