@@ -24,7 +24,7 @@ struct Geometry {
 
 constexpr int64_t FEW_CHANNELS = 4;
 // The fewest channels for which a weight gradient in bf16 pays as a product (measured).
-constexpr int64_t DEEP_CHANNELS = 256;
+constexpr int64_t DEEP_CHANNELS = 128;
 
 bool channels_last(const Tensor &x) { return x.is_contiguous(at::MemoryFormat::ChannelsLast); }
 
