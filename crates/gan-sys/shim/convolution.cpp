@@ -5,7 +5,7 @@
 //   every pixel is multiplied with the kernel and the products are added up where they overlap.
 // - The weight gradient in bf16 of deep layers: oneDNN's kernel is half as fast as its forward one. Here it is one
 //   product of the gradient and the unfolded input.
-// - Layers of 4x4 kernels and stride 2 between many channels, in f32: by minimal filtering (winograd.h), any number of times.
+// - Layers of 4x4 kernels and stride 2 between many channels: by minimal filtering (winograd.h), any number of times.
 //
 // Everything else is LibTorch's own; so is, but for the last, every gradient that is differentiated again.
 #include "parallel.h"

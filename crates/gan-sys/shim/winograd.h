@@ -1,4 +1,4 @@
-// Convolutions of 4x4 kernels with stride 2 and padding 1 by Winograd's minimal filtering, on the CPU in f32.
+// Convolutions of 4x4 kernels with stride 2 and padding 1 by Winograd's minimal filtering, on the CPU in f32 and bf16.
 #pragma once
 #include "shim.h"
 

@@ -1,6 +1,8 @@
-// The sums before and after the products of winograd.cpp, sixteen channels at a time. Rows and columns go alike, so that a
-// two-dimensional transform is the one-dimensional one twice.
+// The sums before and after the products of winograd.cpp, a vector at a time. Rows and columns go alike, so that a
+// two-dimensional transform is the one-dimensional one twice. All sums are f32; numbers lie in memory as f32, or as bf16, two
+// in a word of 32 bits. `T` says which.
 #pragma once
+#include <c10/util/BFloat16.h>
 #include <cstdint>
 
 // One binary serves every x86-64 processor: the loader picks.
@@ -9,94 +11,176 @@
 #else
 #define VECTORIZED
 #endif
+#define INLINE __attribute__((always_inline)) inline
 
 namespace winograd {
 namespace {
-constexpr int64_t LANES = 16;
-constexpr int PRODUCTS = 9;  // of a tile of 2x2 outputs and one phase
-constexpr int SHARED = 5;    // factors along one dimension that both phases are made of
+using c10::BFloat16;
+
+constexpr int64_t LANES = 16;  // words of a vector
+constexpr int PRODUCTS = 9;    // of a tile of 2x2 outputs and one phase
+constexpr int SHARED = 5;      // factors along one dimension that both phases are made of
+template <class T>
+constexpr int64_t PAIR = sizeof(float) / sizeof(T);  // numbers in a word
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
-__attribute__((always_inline)) inline const Lanes &lanes(const float *from) { return *reinterpret_cast<const Lanes *>(from); }
-__attribute__((always_inline)) inline Lanes &lanes(float *to) { return *reinterpret_cast<Lanes *>(to); }
+typedef uint32_t Words __attribute__((vector_size(64), aligned(4), may_alias));
+constexpr uint32_t UPPER = 0xffff0000;
 
-// 3x3 pixels to the nine factors d, `step` apart.
-VECTORIZED void transform_pixels(const float *const d[9], float *out, int64_t step, int64_t channels) {
-  for (int64_t c = 0; c < channels; c += LANES) {
-    Lanes t[3][3];
+// A vector of words, with the numbers of every word apart.
+template <class T>
+struct Vector {
+  Lanes part[PAIR<T>];
+
+  INLINE Vector operator+(const Vector &o) const { return each([&](int p) { return part[p] + o.part[p]; }); }
+  INLINE Vector operator-(const Vector &o) const { return each([&](int p) { return part[p] - o.part[p]; }); }
+  INLINE Vector turned(bool turn) const { return each([&](int p) { return turn ? -part[p] : part[p]; }); }
+  template <class F>
+  INLINE static Vector each(const F &f) {
+    Vector out;
+    for (int p = 0; p < PAIR<T>; ++p) out.part[p] = f(p);
+    return out;
+  }
+};
+
+INLINE Words words(const void *from) { return *static_cast<const Words *>(from); }
+INLINE Lanes part(Words words, int64_t p) { return (Lanes)(p ? words & UPPER : words << 16); }
+// To the nearest bf16, in the upper half; of two as near, to the even one. NaNs come here from bf16 or from the processor,
+// with nothing in the lower half that could carry over.
+INLINE Words rounded(Lanes x) { return (Words)x + 0x7fff + (((Words)x >> 16) & 1); }
+
+// Vector v of one row of numbers: the words as they lie.
+INLINE Vector<float> read(const float *const row[1], int64_t v) { return {{(Lanes)words(row[0] + v * LANES)}}; }
+INLINE Vector<BFloat16> read(const BFloat16 *const row[1], int64_t v) {
+  Words both = words(row[0] + v * 2 * LANES);
+  return {{part(both, 0), part(both, 1)}};
+}
+// Vector v of two rows, whose numbers come together: of 32 columns first the even ones, then the odd.
+INLINE Vector<BFloat16> read_two(const BFloat16 *const rows[2], int64_t v) {
+  return {{part(words(rows[0] + v / 2 * 2 * LANES), v % 2), part(words(rows[1] + v / 2 * 2 * LANES), v % 2)}};
+}
+// Vector v of what products of such rows left, f32.
+template <class T>
+INLINE Vector<T> gathered(const float *row, int64_t v) {
+  return Vector<T>::each([&](int p) { return (Lanes)words(row + (v * PAIR<T> + p) * LANES); });
+}
+// The column that lies at `place` of such rows.
+template <class T>
+INLINE int64_t column_at(int64_t place) {
+  return PAIR<T> == 1 ? place : place / 32 * 32 + place % LANES * 2 + place / LANES % 2;
+}
+
+INLINE void write(float *to, const Vector<float> &x) { *reinterpret_cast<Lanes *>(to) = x.part[0]; }
+INLINE void write(float *to, const Vector<BFloat16> &x) {
+  *reinterpret_cast<Words *>(to) = (rounded(x.part[0]) >> 16) | (rounded(x.part[1]) & UPPER);
+}
+
+// How a matrix lies: row by row, or its rows in pairs.
+template <class T>
+struct Single {
+  static constexpr int64_t ROWS = 1;
+  INLINE static Vector<T> vector(const T *const row[1], int64_t v) { return read(row, v); }
+};
+template <class T>
+struct Paired {
+  static constexpr int64_t ROWS = PAIR<T>;
+  INLINE static Vector<T> vector(const T *const rows[ROWS], int64_t v) {
+    if constexpr (ROWS == 1) return read(rows, v);
+    else return read_two(rows, v);
+  }
+};
+// 3x3 pixels to the nine factors d, `step` words apart.
+template <template <class> class Matrix, class T>
+VECTORIZED void transform_pixels(const T *const (*d)[Matrix<T>::ROWS], float *out, int64_t step, int64_t vectors) {
+  for (int64_t v = 0; v < vectors; ++v) {
+    Vector<T> t[3][3];
     for (int i = 0; i < 3; ++i) {
-      t[0][i] = lanes(d[i] + c) - lanes(d[3 + i] + c);
-      t[1][i] = lanes(d[3 + i] + c);
-      t[2][i] = lanes(d[6 + i] + c) - lanes(d[3 + i] + c);
+      t[1][i] = Matrix<T>::vector(d[3 + i], v);
+      t[0][i] = Matrix<T>::vector(d[i], v) - t[1][i];
+      t[2][i] = Matrix<T>::vector(d[6 + i], v) - t[1][i];
     }
     for (int i = 0; i < 3; ++i) {
-      float *o = out + 3 * i * step + c;
-      lanes(o) = t[i][0] - t[i][1];
-      lanes(o + step) = t[i][1];
-      lanes(o + 2 * step) = t[i][2] - t[i][1];
+      float *o = out + 3 * i * step + v * LANES;
+      write(o, t[i][0] - t[i][1]);
+      write(o + step, t[i][1]);
+      write(o + 2 * step, t[i][2] - t[i][1]);
     }
   }
 }
 
 // 4x4 pixels to the 5x5 factors d of all four phases. Of pixels y0 to y3 phase 1 takes y0 - y1, y1, y2 - y1, and phase 0
 // takes y1 - y2, y2, y3 - y2: the third factor serves both, with a sign that the taps carry.
-VECTORIZED void transform_shared_pixels(const float *const d[16], float *out, int64_t step, int64_t channels) {
-  for (int64_t c = 0; c < channels; c += LANES) {
-    Lanes t[SHARED][4];
+template <class T>
+VECTORIZED void transform_shared_pixels(const T *const (*d)[1], float *out, int64_t step, int64_t vectors) {
+  for (int64_t v = 0; v < vectors; ++v) {
+    Vector<T> t[SHARED][4];
     for (int i = 0; i < 4; ++i) {
-      t[0][i] = lanes(d[i] + c) - lanes(d[4 + i] + c);
-      t[1][i] = lanes(d[4 + i] + c);
-      t[2][i] = lanes(d[8 + i] + c) - lanes(d[4 + i] + c);
-      t[3][i] = lanes(d[8 + i] + c);
-      t[4][i] = lanes(d[12 + i] + c) - lanes(d[8 + i] + c);
+      Vector<T> y[4];
+      for (int k = 0; k < 4; ++k) y[k] = read(d[4 * k + i], v);
+      t[0][i] = y[0] - y[1];
+      t[1][i] = y[1];
+      t[2][i] = y[2] - y[1];
+      t[3][i] = y[2];
+      t[4][i] = y[3] - y[2];
     }
     for (int i = 0; i < SHARED; ++i) {
-      float *o = out + SHARED * i * step + c;
-      lanes(o) = t[i][0] - t[i][1];
-      lanes(o + step) = t[i][1];
-      lanes(o + 2 * step) = t[i][2] - t[i][1];
-      lanes(o + 3 * step) = t[i][2];
-      lanes(o + 4 * step) = t[i][3] - t[i][2];
+      float *o = out + SHARED * i * step + v * LANES;
+      write(o, t[i][0] - t[i][1]);
+      write(o + step, t[i][1]);
+      write(o + 2 * step, t[i][2] - t[i][1]);
+      write(o + 3 * step, t[i][2]);
+      write(o + 4 * step, t[i][3] - t[i][2]);
     }
   }
 }
 
-// 2x2 taps to the nine factors g, `step` apart; of those that meet d0 - d1 the sign may be turned, by row and by column.
-VECTORIZED void transform_taps(const float *const g[4], float *out, int64_t step, int64_t channels, bool turn_row,
+// 2x2 taps to the nine factors g, `step` words apart; of those that meet d0 - d1 the sign may be turned, by row and by column.
+template <template <class> class Matrix, class T>
+VECTORIZED void transform_taps(const T *const (*g)[Matrix<T>::ROWS], float *out, int64_t step, int64_t vectors, bool turn_row,
                                bool turn_column) {
-  for (int64_t c = 0; c < channels; c += LANES) {
-    Lanes t[3][2];
+  for (int64_t v = 0; v < vectors; ++v) {
+    Vector<T> t[3][2];
     for (int i = 0; i < 2; ++i) {
-      t[0][i] = turn_row ? -lanes(g[i] + c) : lanes(g[i] + c);
-      t[1][i] = lanes(g[i] + c) + lanes(g[2 + i] + c);
-      t[2][i] = lanes(g[2 + i] + c);
+      Vector<T> first = Matrix<T>::vector(g[i], v);
+      t[2][i] = Matrix<T>::vector(g[2 + i], v);
+      t[1][i] = first + t[2][i];
+      t[0][i] = first.turned(turn_row);
     }
     for (int i = 0; i < 3; ++i) {
-      float *o = out + 3 * i * step + c;
-      lanes(o) = turn_column ? -t[i][0] : t[i][0];
-      lanes(o + step) = t[i][0] + t[i][1];
-      lanes(o + 2 * step) = t[i][1];
+      float *o = out + 3 * i * step + v * LANES;
+      write(o, t[i][0].turned(turn_column));
+      write(o + step, t[i][0] + t[i][1]);
+      write(o + 2 * step, t[i][1]);
     }
   }
 }
 
-// Nine products, `step` apart, to 2x2 outputs, or added to them.
-VECTORIZED void transform_products(const float *m, int64_t step, float *const out[4], int64_t channels, bool add) {
-  for (int64_t c = 0; c < channels; c += LANES) {
-    Lanes t[2][3];
+// Nine products in f32, `step` apart, to 2x2 outputs, or added to them.
+template <class T>
+VECTORIZED void transform_products(const float *m, int64_t step, T *const out[4], int64_t vectors, bool add) {
+  for (int64_t v = 0; v < vectors; ++v) {
+    Vector<T> t[2][3];
     for (int i = 0; i < 3; ++i) {
-      const float *x = m + i * step + c;
-      t[0][i] = lanes(x) + lanes(x + 3 * step);
-      t[1][i] = lanes(x + 3 * step) + lanes(x + 6 * step);
+      Vector<T> x[3];
+      for (int k = 0; k < 3; ++k)
+        x[k] = gathered<T>(m + (3 * k + i) * step, v);
+      t[0][i] = x[0] + x[1];
+      t[1][i] = x[1] + x[2];
     }
     for (int i = 0; i < 4; ++i) {
-      Lanes y = t[i / 2][i % 2] + t[i / 2][i % 2 + 1];
-      lanes(out[i] + c) = add ? y + lanes(out[i] + c) : y;
+      Vector<T> y = t[i / 2][i % 2] + t[i / 2][i % 2 + 1];
+      write(reinterpret_cast<float *>(out[i]) + v * LANES, add ? y + read(&out[i], v) : y);
     }
   }
 }
 
-// [rows, columns] to [columns, rows], rows of both `pitch_in` and `pitch_out` apart.
+// Sums of f32, columns as they lie, to numbers.
+template <class T>
+VECTORIZED void transform_sums(const float *in, T *out, int64_t vectors) {
+  for (int64_t v = 0; v < vectors; ++v) write(reinterpret_cast<float *>(out) + v * LANES, gathered<T>(in, v));
+}
+
+// Words [rows, columns] to [columns, rows], rows of both `pitch_in` and `pitch_out` apart.
 VECTORIZED void transpose(const float *in, int64_t pitch_in, float *out, int64_t pitch_out, int64_t rows, int64_t columns) {
   for (int64_t j = 0; j < columns; ++j)
     for (int64_t i = 0; i < rows; ++i) out[j * pitch_out + i] = in[i * pitch_in + j];
