@@ -1,6 +1,6 @@
 //! The arguments, and what happens when they cannot be read.
 
-use crate::commands::{completions, data, doctor, info, interpolate, modes, resume, sample, train};
+use crate::commands::{completions, data, doctor, evaluate, info, interpolate, modes, resume, sample, train};
 use crate::failure::USAGE;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -21,6 +21,7 @@ Examples:
   gan train dcgan --data photos/ --size 64          on a folder of pictures
   gan resume runs/dcgan-fashion-mnist-32-001        goes on exactly where it stopped
   gan sample runs/dcgan-fashion-mnist-32-001        a sheet of new pictures
+  gan evaluate runs/dcgan-fashion-mnist-32-001      how good they are
 
 Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted and saved.";
 
@@ -35,6 +36,8 @@ pub enum Command {
     Sample(sample::Args),
     /// Pictures on the way from one to another: a strip and an animation
     Interpolate(interpolate::Args),
+    /// Score samples, or a folder of images, against real ones: FID, KID, precision and recall
+    Evaluate(Box<evaluate::Args>),
     /// How many modes a run covers, where they are known: points and stacked images
     Modes(modes::Args),
     /// What a run or checkpoint is and how far it came

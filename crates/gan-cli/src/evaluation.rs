@@ -13,7 +13,9 @@ use gan_core::random::{self, Streams};
 use gan_core::tensor::range;
 use gan_core::trainer::{Better, Trainer};
 use gan_core::variant::{GenerateOptions, ImageGan};
-use gan_metrics::{Projections, diversity, sliced_wasserstein};
+use gan_metrics::extract::{Clothes, Extract};
+use gan_metrics::{Gaussian, Projections, diversity, frechet, sliced_wasserstein};
+use std::cell::OnceCell;
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
@@ -21,6 +23,8 @@ use tch::{Device, Kind, Tensor};
 const IMAGES: i64 = 512;
 /// Samples that are generated at a time.
 const AT_A_TIME: i64 = 64;
+/// What the distance in the built-in extractor's features is called.
+const FID: &str = "fid-clothes";
 /// Lines along which the two sets are compared.
 const DIRECTIONS: i64 = 128;
 
@@ -34,6 +38,9 @@ pub struct Evaluation {
     /// Whether values are pixels, which are compared as u8; points are compared as they are.
     are_pixels: bool,
     projections: Projections,
+    policy: DevicePolicy,
+    /// For grey images the built-in extractor and what it makes of the reals; made at the first measurement.
+    clothes: OnceCell<(Clothes, Gaussian)>,
     /// The reals as they are compared, and their diversity.
     compared: Tensor,
     distance: f64,
@@ -66,7 +73,19 @@ impl Evaluation {
         let compared = comparable(&reals.images, are_pixels)?;
         let distance = diversity(&compared)?;
         let latents = latents.f_to_device(policy.device)?;
-        Ok(Self { reals, held_out, latents, labels, are_pixels, projections, compared, distance })
+        let (policy, clothes) = (*policy, OnceCell::new());
+        Ok(Self {
+            reals,
+            held_out,
+            latents,
+            labels,
+            are_pixels,
+            projections,
+            policy,
+            clothes,
+            compared,
+            distance,
+        })
     }
 
     /// Measures the generator as it is and hands the numbers in; in words for the user.
@@ -77,15 +96,21 @@ impl Evaluation {
         let began = Instant::now();
         let fakes = tch::no_grad(|| self.generate(gan))?;
         let generated = comparable(&fakes, self.are_pixels)?;
+        let fid = self.fid(&generated)?;
         let swd = sliced_wasserstein(&generated, &self.compared, &self.projections)?;
         let distance = diversity(&generated)?;
+        // The first decides which checkpoint is the best.
+        if let Some(fid) = fid {
+            trainer.observe_quality(FID, fid, Better::Lower);
+        }
         trainer.observe_quality("swd", swd, Better::Lower);
         trainer.observe("diversity/samples", distance);
         trainer.observe("diversity/reals", self.distance);
         let share = 100.0 * distance / self.distance;
         let best = trainer.watch().convergence.quality().is_some_and(|q| q.best.0 == trainer.clock().images);
-        let mut words =
-            format!("swd {swd:.3}{}, diversity {share:.0} % of reals'", if best { " (best)" } else { "" });
+        let mut words = fid.map_or_else(String::new, |fid| format!("{FID} {fid:.2}, "));
+        let best = if best { " (best)" } else { "" };
+        words += &format!("swd {swd:.3}{best}, diversity {share:.0} % of reals'");
         if let Some((trained, held_out, overfitting)) = tch::no_grad(|| self.overfitting(gan, &fakes))? {
             trainer.observe("accuracy/trained", trained);
             trainer.observe("accuracy/held_out", held_out);
@@ -97,6 +122,28 @@ impl Evaluation {
             );
         }
         Ok(format!("{words} ({:.1} s)", began.elapsed().as_secs_f64()))
+    }
+
+    /// The Fréchet distance of grey samples from the reals, in the features of the built-in extractor. It is too large by what
+    /// few samples make of a covariance, by the same at every time.
+    fn fid(&self, generated: &Tensor) -> Result<Option<f64>> {
+        if !self.are_pixels || generated.size()[1] != 1 || generated.size()[0] < 2 {
+            return Ok(None);
+        }
+        let gaussian = |clothes: &Clothes, images: &Tensor| -> Result<Gaussian> {
+            let mut gaussian = Gaussian::new(Clothes::DIMENSIONS)?;
+            gaussian.push(&clothes.extract(images)?.pooled)?;
+            Ok(gaussian)
+        };
+        if self.clothes.get().is_none() {
+            let clothes = Clothes::new(&self.policy)?;
+            let reals = gaussian(&clothes, &self.compared)?;
+            let _ = self.clothes.set((clothes, reals));
+        }
+        let Some((clothes, reals)) = self.clothes.get() else { return Ok(None) };
+        let fakes = gaussian(clothes, generated)?;
+        // As early samples may be, all the same: a distance like any other.
+        Ok(Some(frechet(&fakes, reals)?))
     }
 
     fn generate(&self, gan: &dyn ImageGan) -> Result<Tensor> {

@@ -16,7 +16,7 @@ fn log(run: &Path) -> Vec<Value> {
 /// Images shown and the distance at each evaluation.
 fn qualities(run: &Path) -> Vec<(u64, f64)> {
     let read = |line: &Value| {
-        Some((line["images"].as_u64()?, line["values"].get("quality/swd")?.get("mean")?.as_f64()?))
+        Some((line["images"].as_u64()?, line["values"].get("quality/fid-clothes")?.get("mean")?.as_f64()?))
     };
     log(run).iter().filter_map(read).collect()
 }
@@ -30,13 +30,13 @@ fn evaluations_are_logged_and_the_best_is_kept() {
     assert_eq!(found.iter().map(|(images, _)| *images).collect::<Vec<_>>(), [16, 32, 48, 64]);
     for line in log(&run).iter().filter(|line| line["images"].as_u64().is_some_and(|images| images % 16 == 0))
     {
-        for name in ["diversity/samples", "diversity/reals", "quality/swd"] {
+        for name in ["diversity/samples", "diversity/reals", "quality/fid-clothes", "quality/swd"] {
             assert!(line["values"][name]["mean"].as_f64().is_some_and(|value| value > 0.0), "{name}: {line}");
         }
     }
     let (images, best) = found.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)).expect("evaluations");
     assert!(
-        done.out.contains("Quality (swd) is") && done.out.contains("gan sample run --best"),
+        done.out.contains("Quality (fid-clothes) is") && done.out.contains("gan sample run --best"),
         "{}",
         done.out
     );
@@ -48,7 +48,8 @@ fn evaluations_are_logged_and_the_best_is_kept() {
     assert_eq!(info["convergence"]["qualities"][0]["best"], serde_json::json!([images, best]));
     let text = place.gan(&["info", "run"]).succeeded().out;
     assert!(
-        text.contains("run/best") && text.contains(&format!("the best: swd {best:.3} after {images} images")),
+        text.contains("run/best")
+            && text.contains(&format!("the best: fid-clothes {best:.3} after {images} images")),
         "{text}"
     );
     let about_best = place.gan(&["info", "run/best"]).succeeded().out;

@@ -4,6 +4,7 @@
 //! - [`Batches`]: batches of bytes in an order that is a pure function of (seed, rank, draw), decoded ahead
 //!   by threads; [`ImageSource`] (feature `torch`) hands them to the trainer as tensors
 //! - [`PointSet`], [`Stacked`] (feature `torch`): data made on the fly whose modes are known
+//! - [`Originals`]: images each in its own size, for metrics
 //! - [`inspect`], [`contact_sheet`]: what is in a data set, in numbers and in a picture
 //! - [`list`], [`fetch`]: data sets that have names
 //!
@@ -35,6 +36,7 @@ mod inspect;
 mod named;
 mod options;
 mod order;
+mod originals;
 #[cfg(feature = "torch")]
 mod points;
 mod probe;
@@ -53,6 +55,7 @@ pub use inspect::{Inspection, inspect};
 pub use named::{DEFAULT, Named, Place, cache_folder, held_out_of, list};
 pub use options::{Fit, Options};
 pub use order::{Order, Pick};
+pub use originals::{Original, Originals};
 #[cfg(feature = "torch")]
 pub use points::{FIXED, PointSet, PointSource};
 pub use sheet::{SheetOptions, contact_sheet};

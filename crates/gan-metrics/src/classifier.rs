@@ -1,8 +1,9 @@
-//! A small classifier of grey images, trained here in about a minute: it names what a generator drew.
+//! A small classifier of grey images, trained here in about a minute: it names what a generator drew. A larger one describes
+//! images by the mean of its last map.
 //!
-//! Three 3x3 convolutions (16, 32, 64 channels) with batch normalisation, two poolings and one linear layer; Adam with a
-//! cosine rate, images moved by up to two pixels. One image in six is never trained on and gives the accuracy that
-//! belongs beside every number made with it.
+//! 3x3 convolutions with batch normalisation, poolings and one linear layer; Adam with a cosine rate, images moved by up to
+//! two pixels. One image in six is never trained on and gives the accuracy that belongs beside every number made with
+//! it.
 
 use gan_core::clock::{Clock, Schedule};
 use gan_core::comm::Solo;
@@ -42,12 +43,32 @@ pub struct Recipe {
     pub batch: i64,
     /// First weights, order and shifts are a function of it.
     pub seed: u64,
+    /// What is trained.
+    pub layout: Layout,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { epochs: 12, batch: 100, seed: 1 }
+        Self { epochs: 12, batch: 100, seed: 1, layout: Layout::NAMING }
     }
+}
+
+/// The layers of a classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Channels of each 3x3 convolution.
+    channels: &'static [i64],
+    /// The convolutions, counted from 0, after which the map is halved.
+    halved: &'static [usize],
+    /// Whether the linear layer sees the mean of the last map instead of all of it.
+    averaged: bool,
+}
+
+impl Layout {
+    /// Small: tells classes apart.
+    pub const NAMING: Self = Self { channels: &[16, 32, 64], halved: &[0, 1], averaged: false };
+    /// Larger, with 128 features that describe an image.
+    pub const DESCRIBING: Self = Self { channels: &[32, 32, 64, 64, 128], halved: &[1, 3], averaged: true };
 }
 
 /// A trained classifier.
@@ -84,16 +105,12 @@ impl Classifier {
         let policy = DevicePolicy { precision: Precision::F32, ..*policy };
         let mut weights = Parameters::new(&policy, random::key(recipe.seed, &[], "classifier"));
         let (_, _, height, width) = data.images.size4()?;
-        let network = Network::new(weights.root(), data.classes, [height, width])?;
-        let mut classifier = Self {
-            network,
-            policy,
-            name: data.name.clone(),
-            accuracy: 0.0,
-            class_shares: class_shares(data)?,
-        };
+        let network = Network::new(weights.root(), recipe.layout, data.classes, [height, width])?;
+        let name = data.name.clone();
+        let mut classifier = Self { network, policy, name, accuracy: 0.0, class_shares: class_shares(data)? };
         let path = cache.map(|folder| Ok::<_, Error>(folder.join(file_name(data, recipe)?))).transpose()?;
-        if let Some(accuracy) = path.as_deref().and_then(|path| restore(&weights, path)) {
+        let kept = path.as_deref().and_then(|path| file::read(path).ok());
+        if let Some(accuracy) = kept.and_then(|named| restore(&weights, named)) {
             classifier.accuracy = accuracy;
             return Ok(classifier);
         }
@@ -105,6 +122,25 @@ impl Classifier {
             write(&path, &file::encode(&named)?)?;
         }
         Ok(classifier)
+    }
+
+    /// Reads what [`Classifier::trained`] has left in its cache: a file's bytes, and what it was trained on. Shares of
+    /// classes are not in there.
+    ///
+    /// # Errors
+    /// Bytes of something else.
+    pub fn read(
+        bytes: &[u8],
+        name: &str,
+        (layout, classes, size): (Layout, i64, [i64; 2]),
+        policy: &DevicePolicy,
+    ) -> Result<Self> {
+        let policy = DevicePolicy { precision: Precision::F32, ..*policy };
+        let mut weights = Parameters::new(&policy, 0);
+        let network = Network::new(weights.root(), layout, classes, size)?;
+        let accuracy = restore(&weights, file::decode(bytes, Path::new(name))?)
+            .ok_or_else(|| Error::data(name, "holds the weights of another network"))?;
+        Ok(Self { network, policy, name: name.to_owned(), accuracy, class_shares: Vec::new() })
     }
 
     /// The share of held-out images that it names rightly.
@@ -130,19 +166,32 @@ impl Classifier {
     /// # Errors
     /// Images of another shape or kind; LibTorch's.
     pub fn classify(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(self.describe(images)?.1.f_argmax(1, false)?)
+    }
+
+    /// What the last layer is given of each image, and what it makes of it.
+    ///
+    /// # Shapes
+    /// `images` as in [`Classifier::classify`]; out `[N, features]` and logits `[N, classes]`, f32 where the images are
+    ///
+    /// # Errors
+    /// Images of another shape or kind; LibTorch's.
+    pub fn describe(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
         let [height, width] = self.network.size;
         shape("images to classify", images, &[ANY, 1, height, width])?;
         if images.kind() != Kind::Uint8 {
             return Err(Error::config("images", format!("must be of kind u8, not {:?}", images.kind())));
         }
         no_grad(|| {
-            let mut classes = Vec::new();
+            let (mut features, mut logits) = (Vec::new(), Vec::new());
             for part in images.f_split(AT_A_TIME, 0)? {
                 let part = range::to_signed(&part.f_to_device(self.policy.device)?)?;
-                let logits = self.network.forward(&part, Mode::Eval)?;
-                classes.push(logits.f_argmax(1, false)?.f_to_device(images.device())?);
+                let described = self.network.features(&part, Mode::Eval)?;
+                logits.push(self.network.classes(&described)?);
+                features.push(described);
             }
-            Ok(Tensor::f_cat(&classes, 0)?)
+            let joined = |parts: &[Tensor]| Tensor::f_cat(parts, 0)?.f_to_device(images.device());
+            Ok((joined(&features)?, joined(&logits)?))
         })
     }
 
@@ -171,7 +220,7 @@ impl Classifier {
                 let chosen = order.f_narrow(0, step * recipe.batch, recipe.batch)?;
                 let shown = range::to_signed(&images.f_index_select(0, &chosen)?)?;
                 let shown = shifted(&shown, random::key(recipe.seed, &[clock.step], "shift"))?;
-                let logits = self.network.forward(&shown, Mode::Train)?;
+                let logits = self.network.classes(&self.network.features(&shown, Mode::Train)?)?;
                 let loss = logits.f_cross_entropy_loss(
                     &labels.f_index_select(0, &chosen)?,
                     None::<Tensor>,
@@ -193,44 +242,59 @@ impl Classifier {
     }
 }
 
-/// The layers.
+/// The layers with their weights.
 #[derive(Debug)]
 struct Network {
-    convolutions: [(Conv2d, BatchNorm2d); 3],
+    layout: Layout,
+    convolutions: Vec<(Conv2d, BatchNorm2d)>,
     weight: Tensor,
     bias: Tensor,
     size: [i64; 2],
 }
 
 impl Network {
-    fn new(mut scope: Scope, classes: i64, size: [i64; 2]) -> Result<Self> {
-        let mut block = |index: i64, inputs: i64, outputs: i64| -> Result<(Conv2d, BatchNorm2d)> {
+    fn new(mut scope: Scope, layout: Layout, classes: i64, size: [i64; 2]) -> Result<Self> {
+        let mut convolutions = Vec::new();
+        let mut inputs = 1;
+        for (index, &outputs) in (1..).zip(layout.channels) {
             let options = ConvOptions { kernel: 3, stride: 1, padding: 1, bias: false };
             // He et al. 2015, equation 10.
             let init = Init::Normal { mean: 0.0, std: (2.0 / (9 * inputs) as f64).sqrt() };
             let convolution = Conv2d::new(scope.sub(format!("conv{index}")), inputs, outputs, options, init)?;
-            Ok((convolution, BatchNorm2d::new(scope.sub(format!("norm{index}")), outputs, Init::Ones)?))
-        };
-        let convolutions = [block(1, 1, 16)?, block(2, 16, 32)?, block(3, 32, 64)?];
-        let inputs = 64 * (size[0] / 4) * (size[1] / 4);
+            let norm = BatchNorm2d::new(scope.sub(format!("norm{index}")), outputs, Init::Ones)?;
+            convolutions.push((convolution, norm));
+            inputs = outputs;
+        }
+        if !layout.averaged {
+            inputs *= size.iter().map(|size| size >> layout.halved.len()).product::<i64>();
+        }
         let init = Init::Normal { mean: 0.0, std: (1.0 / inputs as f64).sqrt() };
         let mut linear = scope.sub("linear");
         let weight = linear.parameter("weight", &[classes, inputs], init)?;
         let bias = linear.parameter("bias", &[classes], Init::Zeros)?;
-        Ok(Self { convolutions, weight, bias, size })
+        Ok(Self { layout, convolutions, weight, bias, size })
     }
 
     /// # Shapes
-    /// `x` `[N, 1, H, W]` in [-1, 1]; out `[N, classes]`
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    /// `x` `[N, 1, H, W]` in [-1, 1]; out `[N, features]`
+    fn features(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut x = x.shallow_clone();
         for (index, (convolution, norm)) in self.convolutions.iter().enumerate() {
-            x = norm.forward(&convolution.forward(&x)?, mode)?.f_relu()?; // [N, 16 * 2^k, ...]
-            if index < 2 {
-                x = x.f_max_pool2d([2; 2], [2; 2], [0; 2], [1; 2], false)?; // to [H / 4, W / 4]
+            x = norm.forward(&convolution.forward(&x)?, mode)?.f_relu()?; // [N, channels[index], ...]
+            if self.layout.halved.contains(&index) {
+                x = x.f_max_pool2d([2; 2], [2; 2], [0; 2], [1; 2], false)?;
             }
         }
-        Ok(x.f_flatten(1, -1)?.f_linear(&self.weight, Some(&self.bias))?)
+        match self.layout.averaged {
+            true => Ok(x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?),
+            false => Ok(x.f_flatten(1, -1)?),
+        }
+    }
+
+    /// # Shapes
+    /// `features` `[N, features]`; out `[N, classes]`
+    fn classes(&self, features: &Tensor) -> Result<Tensor> {
+        Ok(features.f_linear(&self.weight, Some(&self.bias))?)
     }
 }
 
@@ -282,8 +346,7 @@ fn file_name(data: &Labelled, recipe: &Recipe) -> Result<String> {
 }
 
 /// Weights from an earlier training into the network; their accuracy.
-fn restore(weights: &Parameters, path: &Path) -> Option<f64> {
-    let mut named = file::read(path).ok()?;
+fn restore(weights: &Parameters, mut named: file::Named) -> Option<f64> {
     let at = named.iter().position(|(name, _)| name == ACCURACY)?;
     let accuracy = named.swap_remove(at).1.f_double_value(&[]).ok()?;
     weights.load(&named).ok()?;

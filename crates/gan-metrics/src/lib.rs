@@ -1,8 +1,10 @@
 //! How good generated samples are, in numbers: u8 images or f32 points in, f64 out.
 //!
+//! - [`extract`]: networks that make features of images, such as FID's Inception
 //! - [`frechet()`]: FID's distance between two [`Gaussian`]s of features, which are gathered batch by batch
 //! - [`kernel`]: KID's, unbiased, over subsets
 //! - [`inception_score()`], and [`neighbours()`]: precision, recall, density, coverage
+//! - [`scores`]: all of these from features that were extracted once
 //! - [`modes`]: Gaussians at known means, as PacGAN counts them
 //! - [`stacked`]: three images as one of three channels, 1,000 modes, as VEEGAN counts them; [`classifier`]
 //!   names the image in each channel
@@ -14,16 +16,19 @@
 
 pub mod classifier;
 pub mod diversity;
+pub mod extract;
 mod frechet;
 mod inception_score;
 pub mod kernel;
 pub mod modes;
 mod neighbours;
+pub mod scores;
 pub mod sliced_wasserstein;
 pub mod stacked;
 
 pub use classifier::{Classifier, Labelled};
 pub use diversity::diversity;
+pub use extract::{Extract, Features, Inception};
 pub use frechet::{Gaussian, frechet};
 pub use inception_score::inception_score;
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};

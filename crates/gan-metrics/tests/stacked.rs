@@ -2,12 +2,12 @@
 
 use gan_core::device::DevicePolicy;
 use gan_core::random::Streams;
-use gan_metrics::classifier::Recipe;
+use gan_metrics::classifier::{Layout, Recipe};
 use gan_metrics::{Classifier, Labelled, stacked};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
-const RECIPE: Recipe = Recipe { epochs: 3, batch: 20, seed: 1 };
+const RECIPE: Recipe = Recipe { epochs: 3, batch: 20, seed: 1, layout: Layout::NAMING };
 
 /// Dark, bright, striped across, striped down, with noise: classes that a shift by two pixels does not change.
 fn stripes(count: i64, seed: u64) -> Labelled {

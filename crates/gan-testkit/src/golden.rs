@@ -57,6 +57,16 @@ impl Golden {
         &self.json["config"]
     }
 
+    /// A part of the json that only this golden has; null if it has none of that name.
+    pub fn part(&self, key: &str) -> &Value {
+        &self.json[key]
+    }
+
+    /// Whether a tensor was recorded.
+    pub fn has(&self, key: &str) -> bool {
+        self.tensors.contains_key(key)
+    }
+
     /// What was recorded as numbers under a key; null if nothing was.
     pub fn value(&self, key: &str) -> &Value {
         &self.json["values"][key]

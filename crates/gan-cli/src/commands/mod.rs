@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod data;
 pub mod doctor;
+pub mod evaluate;
 pub mod info;
 pub mod interpolate;
 pub mod modes;
@@ -24,6 +25,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Resume(args) => return resume::run(args),
         Command::Sample(args) => sample::run(args)?,
         Command::Interpolate(args) => interpolate::run(args)?,
+        Command::Evaluate(args) => evaluate::run(*args)?,
         Command::Modes(args) => modes::run(args)?,
         Command::Info(args) => info::run(args)?,
         Command::Data(args) => data::run(args)?,

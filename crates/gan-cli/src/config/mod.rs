@@ -2,7 +2,7 @@
 
 pub mod amount;
 mod layers;
-mod suggest;
+pub mod suggest;
 mod tree;
 
 pub use layers::Layers;

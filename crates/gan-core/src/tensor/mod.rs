@@ -3,6 +3,7 @@
 pub mod file;
 pub mod grid;
 pub mod guard;
+pub mod pth;
 pub mod range;
 mod wide;
 

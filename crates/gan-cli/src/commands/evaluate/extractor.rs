@@ -1,0 +1,110 @@
+//! Which network makes the features.
+
+use crate::dataset;
+use crate::failure::usage;
+use crate::say::note;
+use anyhow::Result;
+use gan_core::device::DevicePolicy;
+use gan_core::error::Error;
+use gan_metrics::extract::{Clothes, Convention, Extract, Inception, Scripted, Tap};
+use std::path::{Path, PathBuf};
+use tch::Kind;
+
+/// The extractor's options.
+#[derive(Debug, clap::Args)]
+pub struct Choice {
+    /// auto (Inception where its weights are there), inception, clothes (built in, for grey and small images), or a
+    /// TorchScript file: given RGB of 0 to 255 [N, 3, H, W] it returns features [N, D]
+    #[arg(long, default_value = "auto", value_name = "NAME|FILE.pt")]
+    extractor: String,
+    /// Inception's weights, of PyTorch or safetensors
+    #[arg(long, value_name = "FILE")]
+    inception: Option<PathBuf>,
+    /// Inception's features: 64, 192, 768 or 2048
+    #[arg(long, default_value_t = 2048, value_name = "N")]
+    features: i64,
+    /// How images come to Inception
+    #[arg(long, value_enum, default_value = "tensorflow")]
+    convention: Word,
+    /// What Inception computes in
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Precision,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Word {
+    /// The original FID's, torch-fidelity's and StyleGAN's
+    Tensorflow,
+    /// pytorch-fid's
+    PytorchFid,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Precision {
+    /// Comparable with published scores
+    F32,
+    /// Faster, and a little off
+    Bf16,
+}
+
+/// The published weights, by the name that most programs save them under.
+const FILE: &str = "pt_inception-2015-12-05-6726825d.pth";
+const WHERE: &str = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights";
+
+impl Choice {
+    /// The extractor with its weights.
+    ///
+    /// # Errors
+    /// No weights, or those of another network.
+    pub fn open(&self, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
+        let found = self.inception.clone().or_else(|| places().into_iter().find(|path| path.is_file()));
+        match (self.extractor.as_str(), found) {
+            ("auto" | "inception", Some(path)) => self.inception(&path, policy),
+            ("inception", None) => {
+                let place = places().first().map_or(FILE.to_owned(), |path| path.display().to_string());
+                Err(usage(format!(
+                    "--extractor inception: its weights are not here; download {WHERE}/{FILE} (91 MB) to {place}, or name a file with --inception"
+                )))
+            }
+            ("auto", None) => {
+                note(format_args!(
+                    "note: the built-in extractor, which knows grey clothes of 32 x 32; for Inception's FID see `gan evaluate --help`, --inception"
+                ));
+                Ok(Box::new(Clothes::new(policy)?))
+            }
+            ("clothes", _) => Ok(Box::new(Clothes::new(policy)?)),
+            (path, _) if Path::new(path).is_file() => {
+                Ok(Box::new(Scripted::open(Path::new(path), policy.device)?))
+            }
+            (word, _) => Err(usage(format!(
+                "--extractor {word}: there is no such file; expected auto, inception, clothes or a TorchScript file"
+            ))),
+        }
+    }
+
+    fn inception(&self, path: &Path, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
+        let Some((_, tap)) = Tap::ALL.into_iter().find(|(count, _)| *count == self.features) else {
+            return Err(usage(format!("--features {}: expected 64, 192, 768 or 2048", self.features)));
+        };
+        if !path.is_file() {
+            return Err(Error::file(path, std::io::ErrorKind::NotFound.into()).into());
+        }
+        let convention = match self.convention {
+            Word::Tensorflow => Convention::TensorFlow,
+            Word::PytorchFid => Convention::PytorchFid,
+        };
+        let kind = match self.precision {
+            Precision::F32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        };
+        Ok(Box::new(Inception::open(path, tap, convention, policy.device, kind)?))
+    }
+}
+
+/// Where Inception's weights are looked for.
+fn places() -> Vec<PathBuf> {
+    let folder = dataset::cache_folder().map(|folder| folder.join("inception"));
+    folder.map_or_else(Vec::new, |folder| {
+        [FILE, "inception.safetensors"].map(|name| folder.join(name)).to_vec()
+    })
+}

@@ -1,0 +1,147 @@
+//! `gan evaluate`: scores of a generator, or of a set of images, against real images.
+
+mod extractor;
+mod images;
+mod kept;
+mod report;
+mod side;
+
+use crate::config::{amount, suggest};
+use crate::failure::usage;
+use crate::latents;
+use crate::say::note;
+use anyhow::Result;
+use gan_core::device::DevicePolicy;
+use gan_metrics::extract::Extract;
+use gan_metrics::scores::{Gathered, Score, ScoreOptions, scores, warnings};
+use side::Side;
+use std::path::PathBuf;
+
+/// What is compared with what, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// A run or checkpoint; a folder, zip or named set of images; or a .npz with the mean and covariance of features
+    #[arg(value_name = "RUN|CHECKPOINT|IMAGES|NPZ")]
+    subject: String,
+    /// The real images, named like the first [default: what the run was trained on, as it saw it]
+    #[arg(long, value_name = "IMAGES|NPZ")]
+    against: Option<String>,
+    /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class; all
+    #[arg(long, value_delimiter = ',', default_value = "fid,kid,prdc", value_name = "NAMES")]
+    metrics: Vec<String>,
+    /// Images of each side that are looked at [default: all real ones, at most 50000, and as many generated]
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    count: Option<u64>,
+    #[command(flatten)]
+    extractor: extractor::Choice,
+    /// The seed of the first sample; the next ones have the following seeds
+    #[arg(long, default_value = "1", value_parser = amount::argument, value_name = "N")]
+    seed: u64,
+    /// Below 1: less variety, more typical pictures
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    truncation: f64,
+    /// The run as it was when its samples were best, instead of its newest checkpoint
+    #[arg(long)]
+    best: bool,
+    /// Use the weights themselves, where there is a moving average of them
+    #[arg(long)]
+    raw_weights: bool,
+    /// As JSON on stdout
+    #[arg(long)]
+    json: bool,
+    /// The JSON into a file [default: `scores` in the run's folder, for runs]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Extract the features of real images anew instead of reading those kept from an earlier time
+    #[arg(long)]
+    no_cache: bool,
+    /// auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// CPU threads; 0 for all cores
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gan evaluate runs/dcgan-fashion-mnist-32-001                 with the built-in extractor
+  gan evaluate runs/mine --count 50k --metrics fid,is --inception pt_inception-2015-12-05-6726825d.pth
+  gan evaluate generated/ --against photos.zip                 two sets of images
+  gan evaluate generated/ --against statistics.npz --metrics fid --convention pytorch-fid";
+
+/// Most images of a side, if nobody says how many.
+const MOST: u64 = 50_000;
+
+/// Extracts, scores and prints.
+///
+/// # Errors
+/// Sides, metrics or an extractor that cannot be used.
+pub fn run(args: Args) -> Result<()> {
+    let wanted = wanted(&args.metrics)?;
+    latents::check_truncation(args.truncation)?;
+    let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
+    policy.apply();
+    let subject = Side::subject(&args, &policy)?;
+    let real = Side::real(&args, &subject)?;
+    if subject.is_same_as(&real) {
+        note(format_args!(
+            "note: both sides are {}: every distance is that of a set from itself",
+            real.name()
+        ));
+    }
+    let extractor = args.extractor.open(&policy)?;
+    let keeps = wanted.iter().any(|score| score.needs_features());
+    if keeps && (subject.is_statistics() || real.is_statistics()) {
+        return Err(usage(
+            "--metrics: statistics without images give the Fréchet distance alone; use --metrics fid",
+        ));
+    }
+    let count = args.count.unwrap_or(real.count().unwrap_or(MOST).min(MOST));
+
+    let reals = gathered(&real, extractor.as_ref(), keeps, count, !args.no_cache)?;
+    let fakes = subject.gather(extractor.as_ref(), keeps, count)?;
+    subject.compare_shapes(&real).into_iter().for_each(|text| note(format_args!("note: {text}")));
+    for warning in warnings(&fakes, &reals)? {
+        note(format_args!("warning: {warning}"));
+    }
+    let rows = scores(&fakes, &reals, &wanted, ScoreOptions { seed: args.seed, ..ScoreOptions::default() })?;
+    let protocol = report::protocol(&args, &subject, &real, extractor.as_ref(), [&fakes, &reals]);
+    report::write(&args, &subject, &protocol, extractor.as_ref(), &rows)
+}
+
+/// Features of the real side, from an earlier time where they were kept.
+fn gathered(real: &Side, extractor: &dyn Extract, keeps: bool, count: u64, cached: bool) -> Result<Gathered> {
+    let place = if cached { kept::place(real, extractor, count) } else { None };
+    if let Some(gathered) = place.as_deref().and_then(|path| kept::read(path, extractor, keeps)) {
+        return Ok(gathered);
+    }
+    let gathered = real.gather(extractor, keeps, count)?;
+    if let Some(path) = place {
+        kept::write(&path, &gathered)?;
+    }
+    Ok(gathered)
+}
+
+fn wanted(words: &[String]) -> Result<Vec<Score>> {
+    let known: Vec<&str> = Score::ALL.iter().map(|(word, _)| *word).collect();
+    let mut wanted = Vec::new();
+    for word in words.iter().map(|word| word.trim()) {
+        let scores: Vec<Score> = match word {
+            // Per class only where there are classes, which nobody promised.
+            "all" => {
+                Score::ALL.iter().map(|(_, score)| *score).filter(|s| *s != Score::FidPerClass).collect()
+            }
+            _ => Score::ALL.iter().filter(|(name, _)| *name == word).map(|(_, score)| *score).collect(),
+        };
+        if scores.is_empty() {
+            let meant = suggest::nearest(word, known.iter().copied());
+            let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
+            let why = format!("there is no such score{meant}; there are {} and all", known.join(", "));
+            return Err(usage(format!("--metrics {word}: {why}")));
+        }
+        wanted.extend(scores.into_iter().filter(|score| !wanted.contains(score)).collect::<Vec<_>>());
+    }
+    Ok(wanted)
+}

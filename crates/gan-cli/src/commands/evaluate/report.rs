@@ -1,0 +1,109 @@
+//! Scores as a table with their protocol, and as JSON.
+
+use super::Args;
+use super::side::Side;
+use crate::say::line;
+use anyhow::{Context, Result};
+use gan_metrics::extract::Extract;
+use gan_metrics::scores::{Gathered, Row};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// What a score means nothing without, in order.
+pub fn protocol(
+    args: &Args,
+    subject: &Side,
+    real: &Side,
+    extractor: &dyn Extract,
+    [fakes, reals]: [&Gathered; 2],
+) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("generated", subject.describe(fakes.count())),
+        ("real", real.describe(reals.count())),
+        ("extractor", extractor.name()),
+    ];
+    let [first, second] = reals.halves();
+    if second.count() > 1 {
+        let why = format!("{} real images against {} others", first.count(), second.count());
+        lines.push(("floor", why));
+    }
+    if args.metrics.iter().any(|word| word != "fid") {
+        lines.push((
+            "constants",
+            format!(
+                "kid: 100 subsets of up to 1,000; is: 10 splits; prdc: 5 neighbours; draws: seed {}",
+                args.seed
+            ),
+        ));
+    }
+    lines
+}
+
+/// Prints, and writes where that was asked for or a run is scored.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write(
+    args: &Args,
+    subject: &Side,
+    protocol: &[(&str, String)],
+    extractor: &dyn Extract,
+    rows: &[Row],
+) -> Result<()> {
+    let mut facts = json!({ "extractor": extractor.short_name() });
+    facts["protocol"] =
+        protocol.iter().map(|(what, text)| ((*what).to_owned(), Value::from(text.as_str()))).collect();
+    facts["scores"] = serde_json::to_value(rows).context("JSON")?;
+    let text = serde_json::to_string_pretty(&facts).context("JSON")?;
+    if args.json {
+        line(format_args!("{text}"));
+    } else {
+        print(protocol, extractor, rows);
+    }
+    if let Some(path) = args.out.clone().or_else(|| place(subject, extractor)) {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| gan_core::error::Error::file(folder, source))?;
+        }
+        gan_report::write_file(&path, text.as_bytes())?;
+        if !args.json {
+            line(format_args!("\nwrote {}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// `RUN/scores/000200064-clothes.json`
+fn place(subject: &Side, extractor: &dyn Extract) -> Option<PathBuf> {
+    let Side::Generated(generated) = subject else { return None };
+    let name = format!("{:09}-{}.json", generated.images, extractor.short_name());
+    Some(generated.run.as_ref()?.join("scores").join(name))
+}
+
+fn print(protocol: &[(&str, String)], extractor: &dyn Extract, rows: &[Row]) {
+    for (what, text) in protocol {
+        line(format_args!("{what:<10} {text}"));
+    }
+    let name = |row: &Row| format!("{} ({})", row.score, extractor.short_name());
+    let width = rows.iter().map(|row| name(row).len()).max().unwrap_or(0);
+    line(format_args!("\n{:width$} {:>10} {:>10} {:>12}", "", "score", "spread", "real on real"));
+    for row in rows {
+        let number = |value: Option<f64>| value.map_or_else(String::new, figures);
+        let better = if row.lower_is_better { "lower is better" } else { "higher is better" };
+        line(format_args!(
+            "{:width$} {:>10} {:>10} {:>12}   {better}",
+            name(row),
+            figures(row.value),
+            number(row.spread),
+            number(row.floor),
+        ));
+    }
+}
+
+/// Five figures that matter.
+fn figures(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1000.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.3}"),
+        _ => format!("{value:.5}"),
+    }
+}

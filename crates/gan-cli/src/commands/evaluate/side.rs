@@ -1,0 +1,326 @@
+//! One side of a comparison: where its images come from, and their features.
+
+use super::Args;
+use super::images::{self, Images, Loaded};
+use crate::config::RunConfig;
+use crate::dataset::{self, Opened};
+use crate::failure::usage;
+use crate::latents;
+use crate::located::{self, Located};
+use crate::say::{note, thousands};
+use anyhow::{Context, Result};
+use gan_core::device::DevicePolicy;
+use gan_core::error::Error;
+use gan_core::tensor::range;
+use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_data::{Options, Originals};
+use gan_metrics::Gaussian;
+use gan_metrics::extract::{Extract, Features};
+use gan_metrics::scores::Gathered;
+use indicatif::{ProgressBar, ProgressStyle};
+use sha2::Sha256;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use tch::Tensor;
+
+/// Images that are extracted together.
+const AT_A_TIME: usize = 64;
+/// Batches that are decoded ahead.
+const AHEAD: usize = 4;
+
+/// Where images, or statistics of their features, come from.
+pub enum Side {
+    /// A checkpoint's generator.
+    Generated(Box<Generated>),
+    /// A set of images.
+    Images(Images),
+    /// Mean and covariance in a file.
+    Statistics(PathBuf, Gaussian),
+}
+
+/// A generator and how it is asked.
+pub struct Generated {
+    gan: Box<dyn ImageGan>,
+    config: RunConfig,
+    /// The run's folder.
+    pub run: Option<PathBuf>,
+    name: String,
+    /// Images it had been trained on.
+    pub images: u64,
+    policy: DevicePolicy,
+    seed: u64,
+    options: GenerateOptions,
+}
+
+impl Side {
+    /// What the first argument names.
+    ///
+    /// # Errors
+    /// Nothing of the kind there.
+    pub fn subject(args: &Args, policy: &DevicePolicy) -> Result<Self> {
+        let path = Path::new(&args.subject);
+        let is_run = ["config.toml", "SHA256SUMS", "meta.json"].iter().any(|file| path.join(file).exists());
+        if !is_run {
+            if args.against.is_none() {
+                return Err(usage(format!("{}: name the real images with --against", args.subject)));
+            }
+            return Self::images(&args.subject);
+        }
+        let located = Located::find(path)?;
+        let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
+        let config = located::config_of(&checkpoint)?;
+        if config.gan.size() == 1 {
+            return Err(usage(format!(
+                "{}: it makes points, not images; `gan modes` scores those",
+                args.subject
+            )));
+        }
+        Ok(Self::Generated(Box::new(Generated {
+            gan: located::load(&checkpoint, policy)?,
+            config,
+            run: located.run().map(Path::to_owned),
+            name: args.subject.clone(),
+            images: checkpoint.meta.clock.images,
+            policy: *policy,
+            seed: args.seed,
+            options: GenerateOptions { truncation: args.truncation, average: !args.raw_weights },
+        })))
+    }
+
+    /// What `--against` names, or a run's own data.
+    ///
+    /// # Errors
+    /// Nothing of the kind there.
+    pub fn real(args: &Args, subject: &Self) -> Result<Self> {
+        match (&args.against, subject) {
+            (Some(name), _) => Self::images(name),
+            (None, Self::Generated(generated)) => {
+                let config = &generated.config;
+                match dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))? {
+                    Opened::Images(set) => Ok(Self::Images(Images::Fitted(set))),
+                    _ => Err(usage(format!(
+                        "{}: {} are made as they are needed; name real images with --against, or use `gan modes`",
+                        generated.name, config.data.source
+                    ))),
+                }
+            }
+            _ => Err(usage("name the real images with --against")),
+        }
+    }
+
+    fn images(name: &str) -> Result<Self> {
+        if Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz")) {
+            return Ok(Self::Statistics(PathBuf::from(name), statistics(Path::new(name))?));
+        }
+        let set = Originals::open(name, &Options::default()).map_err(Error::from)?;
+        set.notes().iter().for_each(|text| note(format_args!("note: {text}")));
+        Ok(Self::Images(Images::Original(set)))
+    }
+
+    /// As the user named it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Generated(generated) => generated.name.clone(),
+            Self::Images(images) => images.name().to_owned(),
+            Self::Statistics(path, _) => path.display().to_string(),
+        }
+    }
+
+    /// What was looked at, in a line.
+    pub fn describe(&self, count: i64) -> String {
+        let count = thousands(count.max(0) as u64);
+        match self {
+            Self::Generated(generated) => {
+                let has_average = generated.gan.players().iter().any(|player| player.average().is_some());
+                let weights = match (generated.options.average, has_average) {
+                    (true, true) => "averaged weights",
+                    _ => "raw weights",
+                };
+                format!(
+                    "{count} samples of {} after {} images, {weights}, seeds from {}, truncation {}",
+                    generated.name,
+                    thousands(generated.images),
+                    generated.seed,
+                    generated.options.truncation
+                )
+            }
+            Self::Images(images) => format!("{count} of {}", images.describe()),
+            Self::Statistics(path, _) => format!("statistics in {}", path.display()),
+        }
+    }
+
+    /// How many images there are; `None` for as many as one wants.
+    pub fn count(&self) -> Option<u64> {
+        match self {
+            Self::Images(images) => Some(images.len()),
+            Self::Generated(_) | Self::Statistics(..) => None,
+        }
+    }
+
+    /// Whether there are no images to look at.
+    pub fn is_statistics(&self) -> bool {
+        matches!(self, Self::Statistics(..))
+    }
+
+    /// Whether both are the same files.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let place = |side: &Self| match side {
+            Self::Generated(_) => None,
+            _ => Some(std::fs::canonicalize(side.name()).unwrap_or_else(|_| side.name().into())),
+        };
+        place(self).is_some_and(|path| Some(path) == place(other))
+    }
+
+    /// What differs in the shapes of the first images, for the user to know.
+    pub fn compare_shapes(&self, other: &Self) -> Vec<String> {
+        let (Some(ours), Some(theirs)) = (self.shape(), other.shape()) else { return Vec::new() };
+        let mut notes = Vec::new();
+        if ours[0] != theirs[0] {
+            let colour = |channels| if channels == 1 { "grey" } else { "in colour" };
+            notes.push(format!(
+                "the generated are {} and the real {}; the extractor takes both",
+                colour(ours[0]),
+                colour(theirs[0])
+            ));
+        }
+        if ours[1..] != theirs[1..] {
+            notes.push(format!(
+                "the generated are {} x {} and the real {} x {}; the extractor resizes each to its own size",
+                ours[2], ours[1], theirs[2], theirs[1]
+            ));
+        }
+        notes
+    }
+
+    /// Channels, height and width of the first image.
+    fn shape(&self) -> Option<[u32; 3]> {
+        match self {
+            Self::Generated(generated) => {
+                let [channels, size] = [generated.config.gan.channels(), generated.config.gan.size()];
+                Some([channels as u32, size as u32, size as u32])
+            }
+            Self::Images(images) => images.shape(),
+            Self::Statistics(..) => None,
+        }
+    }
+
+    /// A hash of all that is looked at, where that is a matter of files.
+    pub fn content(&self, count: u64) -> Option<Sha256> {
+        match self {
+            Self::Images(images) => Some(images.content(count)),
+            _ => None,
+        }
+    }
+
+    /// Features of up to `count` images.
+    ///
+    /// # Errors
+    /// No image can be read; what the extractor refuses.
+    pub fn gather(&self, extractor: &dyn Extract, keeps: bool, count: u64) -> Result<Gathered> {
+        match self {
+            Self::Statistics(path, gaussian) => {
+                if gaussian.dimensions() != extractor.dimensions() {
+                    let why = format!(
+                        "holds statistics of {} dimensions; the features have {}",
+                        gaussian.dimensions(),
+                        extractor.dimensions()
+                    );
+                    return Err(Error::data(path, why).into());
+                }
+                Ok(Gathered::of_statistics(statistics(path)?)?)
+            }
+            Self::Generated(generated) => generated.gather(extractor, keeps, count),
+            Self::Images(images) => gather(images, extractor, keeps, count),
+        }
+    }
+}
+
+impl Generated {
+    fn gather(&self, extractor: &dyn Extract, keeps: bool, count: u64) -> Result<Gathered> {
+        let mut gathered = Gathered::new(extractor, keeps)?;
+        let bar = bar("features of samples", count);
+        for first in (0..count).step_by(AT_A_TIME) {
+            let numbers = first..count.min(first + AT_A_TIME as u64);
+            let seeds: Vec<u64> = numbers.clone().map(|number| self.seed.wrapping_add(number)).collect();
+            let z = latents::of_seeds(self.gan.as_ref(), &seeds)?.f_to_device(self.policy.device)?;
+            let classes: Vec<i64> = match self.gan.classes() {
+                0 => Vec::new(),
+                classes => numbers.map(|number| number as i64 % classes).collect(),
+            };
+            let labels = match classes.as_slice() {
+                [] => None,
+                classes => Some(Tensor::f_from_slice(classes)?.f_to_device(self.policy.device)?),
+            };
+            let images = tch::no_grad(|| self.gan.generate(&z, labels.as_ref(), &self.options))?;
+            let features: Features = extractor.extract(&range::to_bytes(&images)?)?;
+            gathered.push(features, &classes)?;
+            bar.inc(seeds.len() as u64);
+        }
+        bar.finish_and_clear();
+        Ok(gathered)
+    }
+}
+
+/// Decodes on a thread of its own, batches of one shape ahead.
+fn gather(set: &Images, extractor: &dyn Extract, keeps: bool, count: u64) -> Result<Gathered> {
+    let mut gathered = Gathered::new(extractor, keeps)?;
+    let chosen = set.chosen(count);
+    let bar = bar(&format!("features of {}", set.name()), chosen.len() as u64);
+    let mut broken: Option<(usize, String)> = None;
+    std::thread::scope(|scope| -> Result<()> {
+        let (send, receive) = sync_channel::<Loaded>(AHEAD);
+        scope.spawn(move || set.decode(AT_A_TIME, count, |loaded| send.send(loaded).is_ok()));
+        for loaded in receive {
+            match loaded {
+                Loaded::Broken(why) => {
+                    broken.get_or_insert((0, why)).0 += 1;
+                }
+                Loaded::Batch(images, labels) => {
+                    gathered.push(extractor.extract(&images::tensor(&images)?)?, &labels)?;
+                    bar.inc(images.len() as u64);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    if let Some((count, first)) = broken {
+        note(format_args!("warning: {count} that cannot be read left out, such as {first}"));
+    }
+    if gathered.count() < 2 {
+        let why =
+            format!("has {} images that can be read; a comparison needs two at least", gathered.count());
+        return Err(Error::data(set.name(), why).into());
+    }
+    Ok(gathered)
+}
+
+/// `mu` and `sigma` as pytorch-fid saves them. How many images they are of is not in the file; the distance does not ask.
+fn statistics(path: &Path) -> Result<Gaussian> {
+    if !path.is_file() {
+        return Err(Error::file(path, std::io::ErrorKind::NotFound.into()).into());
+    }
+    let arrays = Tensor::read_npz(path).map_err(|error| {
+        let why = format!("is no readable .npz ({})", error.to_string().lines().next().unwrap_or_default());
+        Error::data(path, why)
+    })?;
+    let array = |name: &str| {
+        let found = arrays.iter().find(|(key, _)| key == name).map(|(_, array)| array);
+        found.ok_or_else(|| {
+            Error::data(path, format!("has no array `{name}`; pytorch-fid's have mu and sigma"))
+        })
+    };
+    Gaussian::of_statistics(array("mu")?, array("sigma")?, u64::from(u32::MAX))
+        .with_context(|| path.display().to_string())
+}
+
+fn bar(what: &str, total: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg}: {bar:20} {human_pos} of {human_len}, {eta} left");
+    ProgressBar::new(total)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(what.to_owned())
+}

@@ -1,0 +1,63 @@
+//! Images to features: what Fréchet, kernel and neighbour distances are taken between.
+
+mod clothes;
+mod inception;
+pub mod resize;
+mod scripted;
+mod weights;
+
+pub use clothes::Clothes;
+pub use inception::{Convention, Inception, Tap};
+pub use scripted::Scripted;
+pub use weights::Weights;
+
+use gan_core::error::{Error, Result};
+use gan_core::tensor::guard::{ANY, shape};
+use tch::{Kind, Tensor};
+
+/// What an extractor makes of a batch of N images, f32 on the CPU.
+#[derive(Debug)]
+pub struct Features {
+    /// `[N, D]`
+    pub pooled: Tensor,
+    /// `[N, classes]`, of extractors that classify.
+    pub logits: Option<Tensor>,
+}
+
+/// A network, or anything else, that describes images by numbers.
+pub trait Extract {
+    /// What makes its numbers comparable, in one line: network, checksum of its weights, resize, precision.
+    fn name(&self) -> String;
+
+    /// What stands beside the name of a score, so that nobody takes one for another's: `inception`, `clothes`, ...
+    fn short_name(&self) -> String;
+
+    /// D, the numbers in a feature.
+    fn dimensions(&self) -> i64;
+
+    /// # Shapes
+    /// `images` u8 `[N, C, H, W]`, of one channel or three
+    ///
+    /// # Errors
+    /// Images of another shape or kind; LibTorch's.
+    fn extract(&self, images: &Tensor) -> Result<Features>;
+}
+
+/// u8 `[N, 1 or 3, H, W]` as `[N, 3, H, W]`: grey is the same in all three.
+fn coloured(images: &Tensor) -> Result<Tensor> {
+    check(images)?;
+    match images.size()[1] {
+        1 => Ok(images.f_expand([-1, 3, -1, -1], false)?),
+        _ => Ok(images.shallow_clone()),
+    }
+}
+
+fn check(images: &Tensor) -> Result<()> {
+    shape("images", images, &[ANY, ANY, ANY, ANY])?;
+    if images.kind() != Kind::Uint8 || ![1, 3].contains(&images.size()[1]) {
+        let why =
+            format!("must be u8 of one channel or three, not {:?} of {}", images.kind(), images.size()[1]);
+        return Err(Error::config("images", why));
+    }
+    Ok(())
+}
