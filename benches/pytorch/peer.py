@@ -9,6 +9,10 @@ Cases
     dcgan-32-f32    one stage fewer: 32x32x1, batch 128
     dcgan-32-r1     the same without batch normalisation in the discriminator, with R1 (gamma 1) in every update
     dcgan-32-wgan-gp  those networks with the Wasserstein loss and its gradient penalty (lambda 10)
+    inception       pytorch-fid's Inception-v3 on 32 pictures of 299x299; inception-bf16 beside the same
+    fid             pytorch-fid's mean, covariance and distance of 10,000 features of 2,048 against as many
+    kid             torch-fidelity's KID of those, 100 subsets of 1,000
+    prdc            the prdc package's precision, recall, density and coverage of those, 5 neighbours
     loader          torchvision's ImageFolder over 2,000 PNGs of 64x64 in --data (made there if missing), batch 64
 
 Modes: `eager` is PyTorch as it comes, `compile` wraps both networks in torch.compile, `bf16` runs the
@@ -203,6 +207,52 @@ class WganGp(Dcgan):
         return (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
 
 
+class Inception:
+    """Features as pytorch-fid takes them, of random weights: those of 2015 are 91 MB to download."""
+
+    def __init__(self):
+        from pytorch_fid import inception
+
+        random = inception._inception_v3(num_classes=1008, aux_logits=False, weights=None).state_dict()
+        inception.load_state_dict_from_url = lambda *_, **__: random
+        self.net = inception.InceptionV3([inception.InceptionV3.BLOCK_INDEX_BY_DIM[2048]]).eval()
+        self.pictures = torch.randint(0, 256, (32, 3, 299, 299), dtype=torch.uint8)
+
+    def iteration(self) -> None:
+        with torch.no_grad():
+            self.net(self.pictures.float() / 255)[0].squeeze(3).squeeze(2).cpu().numpy()
+
+
+class Score:
+    """A score of 10,000 features of 2,048 against as many."""
+
+    def __init__(self, name: str):
+        import numpy
+
+        random = numpy.random.default_rng(1)
+        self.fake, self.real = (abs(random.standard_normal((10_000, 2_048), dtype=numpy.float32)) for _ in range(2))
+        self.iteration = getattr(self, name)
+
+    def fid(self) -> None:
+        import numpy
+        from pytorch_fid.fid_score import calculate_frechet_distance
+
+        means = [numpy.mean(side, axis=0) for side in (self.fake, self.real)]
+        covariances = [numpy.cov(side, rowvar=False) for side in (self.fake, self.real)]
+        calculate_frechet_distance(means[0], covariances[0], means[1], covariances[1])
+
+    def kid(self) -> None:
+        from torch_fidelity.metric_kid import kid_features_to_metric
+
+        kid_features_to_metric(torch.from_numpy(self.fake), torch.from_numpy(self.real), verbose=False)
+
+    def prdc(self) -> None:
+        from prdc import compute_prdc
+
+        with contextlib.redirect_stdout(sys.stderr):
+            compute_prdc(self.real, self.fake, nearest_k=5)
+
+
 class Loader:
     """Batches of a folder of pictures, epoch after epoch."""
 
@@ -269,13 +319,15 @@ def peak_mb() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     small = {"dcgan-32-f32": Dcgan, "dcgan-32-r1": R1, "dcgan-32-wgan-gp": WganGp}
-    parser.add_argument("case", choices=["dcgan-64-f32", "dcgan-64-bf16", *small, "loader"])
+    scores = ["fid", "kid", "prdc"]
+    inceptions = ["inception", "inception-bf16"]
+    parser.add_argument("case", choices=["dcgan-64-f32", "dcgan-64-bf16", *small, *inceptions, *scores, "loader"])
     parser.add_argument("--mode", choices=["eager", "compile", "bf16"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--data", type=Path, help="folder of pictures for the case `loader`")
     parser.add_argument("--workers", type=int, default=2, help="processes that load, for the case `loader`")
     options = parser.parse_args()
-    mode = options.mode or ("bf16" if options.case.endswith("-bf16") else "eager")
+    mode = options.mode or ("bf16" if options.case == "dcgan-64-bf16" else "eager")
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
@@ -283,6 +335,10 @@ def main() -> None:
         if options.data is None:
             parser.error("the case `loader` needs --data FOLDER")
         work = Loader(options.data, options.workers)
+    elif options.case in inceptions:
+        work = Inception()
+    elif options.case in scores:
+        work = Score(options.case)
     elif options.case in small:
         if small[options.case] is not Dcgan and mode != "eager":
             parser.error(f"the case `{options.case}` has a gradient penalty and runs with --mode eager only")

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::Options;
 use crate::loader::Loader;
+use crate::metric::Metric;
 
 /// A benchmark case; the same names as in `benches/pytorch/peer.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,6 +33,21 @@ pub enum Case {
     /// Those networks with the Wasserstein loss and its gradient penalty (λ = 10), one critic update a step.
     #[value(name = "dcgan-32-wgan-gp")]
     Dcgan32WganGp,
+    /// Inception's 2,048 features of 32 pictures of 299x299.
+    #[value(name = "inception")]
+    Inception,
+    /// The same in bf16.
+    #[value(name = "inception-bf16")]
+    InceptionBf16,
+    /// The Fréchet distance from 10,000 features of 2,048 against as many.
+    #[value(name = "fid")]
+    Fid,
+    /// The kernel distance of those.
+    #[value(name = "kid")]
+    Kid,
+    /// Precision, recall, density and coverage of those.
+    #[value(name = "prdc")]
+    Prdc,
     /// A folder of 2,000 PNGs of 64x64, batch 64.
     #[value(name = "loader")]
     Loader,
@@ -43,6 +59,8 @@ pub enum Work {
     Training(Box<Training>),
     /// Loading.
     Loader(Box<Loader>),
+    /// Scoring.
+    Metric(Box<Metric>),
 }
 
 /// A run as `gan train` does it: steps, averages, log; without pictures and checkpoints.
@@ -59,6 +77,9 @@ impl Work {
     pub fn new(options: &Options) -> Result<Self> {
         if options.case == Case::Loader {
             return Ok(Self::Loader(Box::new(Loader::new(options)?)));
+        }
+        if let Some(metric) = Metric::new(options)? {
+            return Ok(Self::Metric(Box::new(metric)));
         }
         let named = if options.case == Case::Dcgan64Bf16 { "bf16" } else { "f32" };
         let precision = options.precision.as_deref().unwrap_or(named);
@@ -86,7 +107,7 @@ impl Work {
     pub fn name(&self) -> &str {
         match self {
             Self::Training(training) => &training.name,
-            Self::Loader(_) => "gan",
+            Self::Loader(_) | Self::Metric(_) => "gan",
         }
     }
 
@@ -99,13 +120,14 @@ impl Work {
                 Ok(())
             }
             Self::Loader(loader) => loader.iteration(),
+            Self::Metric(metric) => metric.iteration(),
         }
     }
 
     /// Iterations that may have been worked ahead while nobody asked.
     pub fn ahead(&self) -> usize {
         match self {
-            Self::Training(_) => 0,
+            Self::Training(_) | Self::Metric(_) => 0,
             Self::Loader(loader) => loader.ahead,
         }
     }
@@ -124,7 +146,7 @@ fn config(case: Case) -> Config {
             loss: AdversarialLoss::Wasserstein,
             ..penalised(RegularizerConfig { wgan_gp: 10.0, ..none })
         },
-        Case::Dcgan64F32 | Case::Dcgan64Bf16 | Case::Loader => Config::default(),
+        _ => Config::default(),
     }
 }
 

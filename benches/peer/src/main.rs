@@ -12,6 +12,7 @@
 
 mod case;
 mod loader;
+mod metric;
 mod photos;
 
 use std::io::{BufRead, Write};

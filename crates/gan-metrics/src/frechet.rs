@@ -7,11 +7,16 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug)]
 pub struct Gaussian {
     count: u64,
-    /// `[D]`
-    mean: Tensor,
-    /// Sum of the outer products of what deviates from the mean, `[D, D]`.
+    /// A point near the mean, that of the first batch, `[D]`.
+    centre: Tensor,
+    /// The sum of what deviates from it, `[D]`.
+    sum: Tensor,
+    /// The sum of its outer products, `[D, D]`, on and above the diagonal.
     scatter: Tensor,
 }
+
+/// Columns of the scatter that are computed with all later ones at once: what lies below the diagonal is never computed.
+const PANEL: i64 = 256;
 
 impl Gaussian {
     /// Of no features yet.
@@ -20,7 +25,8 @@ impl Gaussian {
     /// LibTorch's, such as no memory.
     pub fn new(dimensions: i64) -> Result<Self> {
         let zeros = |size: &[i64]| Tensor::f_zeros(size, (Kind::Double, Device::Cpu));
-        Ok(Self { count: 0, mean: zeros(&[dimensions])?, scatter: zeros(&[dimensions, dimensions])? })
+        let [centre, sum] = [zeros(&[dimensions])?, zeros(&[dimensions])?];
+        Ok(Self { count: 0, centre, sum, scatter: zeros(&[dimensions, dimensions])? })
     }
 
     /// Of statistics that are known: the mean `[D]`, the unbiased covariance `[D, D]`, and how many features they are of.
@@ -46,16 +52,18 @@ impl Gaussian {
         if !(finite(&mean)? && finite(&covariance)?) {
             return refuse("hold numbers that are not finite".to_owned());
         }
-        Ok(Self { count, mean, scatter: covariance.f_mul_scalar((count - 1) as f64)? })
+        let scatter = covariance.f_mul_scalar((count - 1) as f64)?;
+        Ok(Self { count, sum: mean.f_zeros_like()?, centre: mean, scatter })
     }
 
-    /// Adds a batch `[N, D]` (Chan et al. 1979: the scatter of a union).
+    /// Adds a batch `[N, D]`.
     ///
     /// # Errors
     /// Features of other dimensions, or that are not finite; LibTorch's.
     pub fn push(&mut self, features: &Tensor) -> Result<()> {
-        if features.dim() != 2 || features.size()[1] != self.dimensions() {
-            let why = format!("have shape {:?}, not [N, {}]", features.size(), self.dimensions());
+        let dimensions = self.dimensions();
+        if features.dim() != 2 || features.size()[1] != dimensions {
+            let why = format!("have shape {:?}, not [N, {dimensions}]", features.size());
             return Err(Error::config("features", why));
         }
         let count = features.size()[0];
@@ -66,10 +74,19 @@ impl Gaussian {
         if !finite(&features)? {
             return Err(Error::config("features", "hold numbers that are not finite"));
         }
-        let mean = features.f_mean_dim([0i64].as_slice(), false, Kind::Double)?;
-        let apart = features.f_sub(&mean)?;
-        let scatter = apart.f_transpose(0, 1)?.f_matmul(&apart)?;
-        self.merge(&Self { count: count as u64, mean, scatter })
+        if self.count == 0 {
+            self.centre = features.f_mean_dim([0i64].as_slice(), false, Kind::Double)?;
+        }
+        let apart = features.f_sub(&self.centre)?;
+        self.sum = self.sum.f_add(&apart.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Double)?)?;
+        for begin in (0..dimensions).step_by(PANEL as usize) {
+            let end = dimensions.min(begin + PANEL);
+            let columns = apart.f_slice(1, begin, end, 1)?.f_transpose(0, 1)?;
+            let mut panel = self.scatter.f_slice(0, begin, end, 1)?.f_slice(1, begin, dimensions, 1)?;
+            let _ = panel.f_addmm_(&columns, &apart.f_slice(1, begin, dimensions, 1)?)?;
+        }
+        self.count += count as u64;
+        Ok(())
     }
 
     /// Adds what another has gathered.
@@ -81,22 +98,24 @@ impl Gaussian {
             let why = format!("have {} dimensions, not {}", other.dimensions(), self.dimensions());
             return Err(Error::config("features", why));
         }
-        let (ours, theirs) = (self.count as f64, other.count as f64);
-        let all = ours + theirs;
-        if all == 0.0 {
-            return Ok(());
+        if self.count == 0 {
+            self.centre = other.centre.shallow_clone();
         }
-        let step = other.mean.f_sub(&self.mean)?;
-        let between = step.f_outer(&step)?.f_mul_scalar(ours * theirs / all)?;
-        self.scatter = self.scatter.f_add(&other.scatter)?.f_add(&between)?;
-        self.mean = self.mean.f_add(&step.f_mul_scalar(theirs / all)?)?;
+        // Of x - a, where x - b is known and b - a is the same for all.
+        let step = other.centre.f_sub(&self.centre)?;
+        let all = other.count as f64;
+        let mixed = step.f_outer(&other.sum)?;
+        let moved =
+            mixed.f_add(&mixed.f_transpose(0, 1)?)?.f_add(&step.f_outer(&step)?.f_mul_scalar(all)?)?;
+        self.scatter = self.scatter.f_add(&other.scatter)?.f_add(&moved)?;
+        self.sum = self.sum.f_add(&other.sum)?.f_add(&step.f_mul_scalar(all)?)?;
         self.count += other.count;
         Ok(())
     }
 
     /// Numbers in a feature.
     pub fn dimensions(&self) -> i64 {
-        self.mean.size()[0]
+        self.centre.size()[0]
     }
 
     /// Features gathered.
@@ -104,9 +123,12 @@ impl Gaussian {
         self.count
     }
 
-    /// `[D]`
-    pub fn mean(&self) -> &Tensor {
-        &self.mean
+    /// `[D]`; of no features all 0.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    pub fn mean(&self) -> Result<Tensor> {
+        Ok(self.centre.f_add(&self.sum.f_div_scalar(self.count.max(1) as f64)?)?)
     }
 
     /// Unbiased (divided by N - 1), `[D, D]`.
@@ -118,7 +140,10 @@ impl Gaussian {
             let why = format!("there are {}; a covariance needs two at least", self.count);
             return Err(Error::config("features", why));
         }
-        Ok(self.scatter.f_div_scalar((self.count - 1) as f64)?)
+        let upper =
+            self.scatter.f_sub(&self.sum.f_outer(&self.sum)?.f_div_scalar(self.count as f64)?)?.f_triu(0)?;
+        let whole = upper.f_add(&upper.f_triu(1)?.f_transpose(0, 1)?)?;
+        Ok(whole.f_div_scalar((self.count - 1) as f64)?)
     }
 
     /// A sentence, if the set is so small that the distance is far too large and depends on its size.
@@ -136,9 +161,9 @@ impl Gaussian {
 
 /// |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½).
 ///
-/// The trace of the root is the sum of the singular values of AᵀB, where Σ₁ = A Aᵀ and Σ₂ = B Bᵀ: nothing complex comes up,
-/// nothing is regularised, and what is zero in a covariance of lower rank stays zero instead of the root of a rounding
-/// error.
+/// With Σ₁ = A Aᵀ the trace of the root is the sum of the roots of the eigenvalues of Aᵀ Σ₂ A, or, where these are too small
+/// for their roots to be known, of the singular values of Aᵀ B with Σ₂ = B Bᵀ: nothing complex comes up, nothing is
+/// regularised, and what is zero in a covariance of lower rank stays zero instead of the root of a rounding error.
 ///
 /// # Errors
 /// Other dimensions; fewer than two features on a side; LibTorch's.
@@ -149,15 +174,40 @@ pub fn frechet(a: &Gaussian, b: &Gaussian) -> Result<f64> {
         return Err(Error::config("features", why));
     }
     let (first, second) = (a.covariance()?, b.covariance()?);
-    let apart = a.mean.f_sub(&b.mean)?.f_square()?.f_sum(Kind::Double)?;
+    let apart = a.mean()?.f_sub(&b.mean()?)?.f_square()?.f_sum(Kind::Double)?;
     let traces = first.f_trace()?.f_add(&second.f_trace()?)?;
-    let common = root(&first)?.f_transpose(0, 1)?.f_matmul(&root(&second)?)?;
-    let of_root = match common.numel() {
-        0 => 0.0,
-        _ => common.f_svd(true, false)?.1.f_sum(Kind::Double)?.f_double_value(&[])?,
-    };
-    Ok(apart.f_add(&traces)?.f_double_value(&[])? - 2.0 * of_root)
+    Ok(apart.f_add(&traces)?.f_double_value(&[])? - 2.0 * trace_of_root(&first, &second)?)
 }
+
+/// tr (Σ₁ Σ₂)^½
+fn trace_of_root(first: &Tensor, second: &Tensor) -> Result<f64> {
+    let a = root(first)?;
+    if a.numel() == 0 {
+        return Ok(0.0);
+    }
+    let product = a.f_transpose(0, 1)?.f_matmul(second)?.f_matmul(&a)?;
+    let values = Vec::<f64>::try_from(&product.f_linalg_eigvalsh("L")?)?;
+    // An eigenvalue is known to the rounding error of the largest.
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    let error = largest * f64::EPSILON;
+    let (mut sum, mut doubt) = (0.0, 0.0);
+    for value in values {
+        let root = value.max(0.0).sqrt();
+        sum += root;
+        doubt += if value > error { error / root } else { error.sqrt() };
+    }
+    if doubt <= PRECISION * sum {
+        return Ok(sum);
+    }
+    let common = a.f_transpose(0, 1)?.f_matmul(&root(second)?)?;
+    match common.numel() {
+        0 => Ok(0.0),
+        _ => Ok(common.f_svd(true, false)?.1.f_sum(Kind::Double)?.f_double_value(&[])?),
+    }
+}
+
+/// How well the trace is to be known.
+const PRECISION: f64 = 1e-10;
 
 /// A with A Aᵀ = Σ: Cholesky's factor, or where Σ has no full rank its eigenvectors, each as long as the root of its
 /// eigenvalue.

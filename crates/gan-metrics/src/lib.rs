@@ -40,14 +40,29 @@ pub use stacked::StackedReport;
 use gan_core::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
+/// Features as f32 or f64 rows on the CPU: f64 stays, all else becomes f32.
+///
+/// # Shapes
+/// `[N, ...]` to `[N, D]`
+fn matrix(what: &str, samples: &Tensor) -> Result<Tensor> {
+    match samples.kind() {
+        Kind::Double => rows(what, samples),
+        _ => rows_of(what, samples, Kind::Float),
+    }
+}
+
 /// Samples as f64 rows on the CPU.
 ///
 /// # Shapes
 /// `[N, ...]` of any kind to `[N, D]`
 fn rows(what: &str, samples: &Tensor) -> Result<Tensor> {
+    rows_of(what, samples, Kind::Double)
+}
+
+fn rows_of(what: &str, samples: &Tensor, kind: Kind) -> Result<Tensor> {
     let count = samples.size().first().copied().unwrap_or(0);
     if count == 0 || samples.numel() == 0 {
         return Err(Error::config(what, "there are no samples"));
     }
-    Ok(samples.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_reshape([count, -1])?)
+    Ok(samples.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_reshape([count, -1])?)
 }

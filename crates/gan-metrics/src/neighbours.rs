@@ -31,7 +31,7 @@ pub struct Neighbours {
 /// # Errors
 /// Too few features; other dimensions; LibTorch's.
 pub fn neighbours(generated: &Tensor, real: &Tensor, k: i64) -> Result<Neighbours> {
-    let (generated, real) = (crate::rows("features", generated)?, crate::rows("features", real)?);
+    let (generated, real) = (crate::matrix("features", generated)?, crate::matrix("features", real)?);
     let ((fakes, width), (reals, other)) = (generated.size2()?, real.size2()?);
     if width != other {
         let why = format!("have {width} dimensions on one side and {other} on the other");
@@ -83,9 +83,9 @@ fn radii(features: &Tensor, k: i64) -> Result<Tensor> {
     Ok(Tensor::f_cat(&blocks, 0)?)
 }
 
-/// `[N, D]` and `[M, D]` to `[N, M]`, by |a|² + |b|² - 2 a·b in f64.
+/// `[N, D]` and `[M, D]` to `[N, M]`, by |a|² + |b|² - 2 a·b in the features' own kind.
 fn squared_distances(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    let norms = |x: &Tensor| x.f_square()?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+    let norms = |x: &Tensor| x.f_square()?.f_sum_dim_intlist([1i64].as_slice(), false, x.kind());
     let sums = norms(a)?.f_unsqueeze(1)?.f_add(&norms(b)?)?;
     Ok(a.f_matmul(&b.f_transpose(0, 1)?)?.f_mul_scalar_(-2.0)?.f_add_(&sums)?.f_clamp_min_(0.0)?)
 }

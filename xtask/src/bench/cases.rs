@@ -13,13 +13,18 @@ pub struct Comparison {
 }
 
 /// Time per iteration: theirs / ours.
-pub const COMPARISONS: [Comparison; 6] = [
+pub const COMPARISONS: [Comparison; 11] = [
     Comparison { case: "dcgan-64-f32", ours: &[], theirs: &[("eager", 1.35), ("compile", 1.0)], block: 2 },
     Comparison { case: "dcgan-64-bf16", ours: &[], theirs: &[("eager", 2.2), ("bf16", 1.2)], block: 2 },
     Comparison { case: "dcgan-32-f32", ours: &[], theirs: &[("eager", 1.5), ("compile", 1.0)], block: 3 },
     // torch.compile has no second derivatives.
     Comparison { case: "dcgan-32-r1", ours: &[], theirs: &[("eager", 1.2)], block: 3 },
     Comparison { case: "dcgan-32-wgan-gp", ours: &[], theirs: &[("eager", 1.2)], block: 3 },
+    Comparison { case: "inception", ours: &[], theirs: &[("eager", 1.3)], block: 1 },
+    Comparison { case: "inception-bf16", ours: &[], theirs: &[("eager", 2.0)], block: 1 },
+    Comparison { case: "fid", ours: &[], theirs: &[("eager", 5.0)], block: 1 },
+    Comparison { case: "kid", ours: &[], theirs: &[("eager", 2.0)], block: 1 },
+    Comparison { case: "prdc", ours: &[], theirs: &[("eager", 2.0)], block: 1 },
     Comparison { case: "loader", ours: &["--workers", "2"], theirs: &[("eager", 3.0)], block: 20 },
 ];
 
