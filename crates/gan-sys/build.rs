@@ -27,6 +27,7 @@ fn main() {
             "shim/runtime.cpp",
             "shim/convolution.cpp",
             "shim/winograd.cpp",
+            "shim/pairs.cpp",
         ])
         .compile("gan_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());

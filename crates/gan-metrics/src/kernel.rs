@@ -2,6 +2,7 @@
 
 use gan_core::error::{Error, Result};
 use gan_core::random::Streams;
+use gan_sys::pairs::cubic_kernel_sum;
 use tch::{Device, Kind, Tensor};
 
 /// How subsets are drawn.
@@ -70,9 +71,6 @@ pub fn over(values: &[f64]) -> KernelDistance {
     KernelDistance { mean, std: variance.sqrt() }
 }
 
-/// Rows whose products with all later ones are computed at once.
-const PANEL: i64 = 256;
-
 /// The unbiased estimate of MMD² with the kernel (x·y / D + 1)³ (section 4 there): means over pairs of different features
 /// on each side, less twice the mean over pairs across. Products are taken in the features' own kind, f32 or f64, sums in f64.
 ///
@@ -88,38 +86,24 @@ pub fn squared_discrepancy(x: &Tensor, y: &Tensor) -> Result<f64> {
         let why = format!("have {dimensions} dimensions on one side and {} on the other", y.size()[1]);
         return Err(Error::config("features", why));
     }
-    let across = sum_of_kernel(&x, &y)? / (x.size()[0] * y.size()[0]) as f64;
-    Ok(within(&x)? + within(&y)? - 2.0 * across)
-}
-
-/// The mean of the kernel over pairs of different rows. Every pair is computed once, or twice within a panel.
-fn within(x: &Tensor) -> Result<f64> {
-    let count = x.size()[0];
-    if count < 2 {
+    let (first, second) = (x.size()[0], y.size()[0]);
+    if first.min(second) < 2 {
         return Err(Error::config("features", "two at least are needed on each side"));
     }
-    let mut sum = 0.0;
-    for begin in (0..count).step_by(PANEL as usize) {
-        let end = count.min(begin + PANEL);
-        let panel = x.f_slice(0, begin, end, 1)?;
-        sum += sum_of_kernel(&panel, &panel)?;
-        if end < count {
-            sum += 2.0 * sum_of_kernel(&panel, &x.f_slice(0, end, count, 1)?)?;
-        }
+    let within = |rows: &Tensor, count: i64| Ok::<_, Error>(sum(rows, None)? / (count * (count - 1)) as f64);
+    let across = sum(&x, Some(&y))? / (first * second) as f64;
+    Ok(within(&x, first)? + within(&y, second)? - 2.0 * across)
+}
+
+/// The kernel summed over pairs of a row of `x` and one of `y`; without `y` over pairs of different rows of `x`.
+fn sum(x: &Tensor, y: Option<&Tensor>) -> Result<f64> {
+    if x.kind() == Kind::Float {
+        let y = y.map(Tensor::f_contiguous).transpose()?;
+        return Ok(cubic_kernel_sum(&x.f_contiguous()?, y.as_ref())?);
     }
-    let squares =
-        x.f_to_kind(Kind::Double)?.f_square()?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?;
-    let diagonal = kernel_of(squares, x.size()[1])?;
-    Ok((sum - diagonal) / (count * (count - 1)) as f64)
-}
-
-/// Over all pairs of rows.
-fn sum_of_kernel(a: &Tensor, b: &Tensor) -> Result<f64> {
-    kernel_of(a.f_matmul(&b.f_transpose(0, 1)?)?, a.size()[1])
-}
-
-/// The sum of (product / D + 1)³; takes the products' memory.
-fn kernel_of(mut products: Tensor, dimensions: i64) -> Result<f64> {
-    let base = products.f_div_scalar_(dimensions as f64)?.f_add_scalar_(1.0)?;
-    Ok(base.f_square()?.f_mul_(&base)?.f_sum(Kind::Double)?.f_double_value(&[])?)
+    let products = x.f_matmul(&y.unwrap_or(x).f_transpose(0, 1)?)?.f_div_scalar(x.size()[1] as f64)?;
+    let kernel = products.f_add_scalar(1.0)?.f_pow_tensor_scalar(3.0)?;
+    let all = kernel.f_sum(Kind::Double)?.f_double_value(&[])?;
+    let same = if y.is_none() { kernel.f_trace()?.f_double_value(&[])? } else { 0.0 };
+    Ok(all - same)
 }

@@ -8,44 +8,18 @@
 // Nothing but these products is ever multiplied, so in f32 it rounds about as direct summation does; in bf16 the factors, sums
 // of up to four numbers, are rounded once more. Over tiles and channels they are matrix products. The weight's gradient has the
 // same form, with the output's gradient as g.
+// Tiles and channels go BLOCK at a time; all pitches and steps are in words of 32 bits.
 #include "winograd.h"
 
 #include "parallel.h"
 #include "winograd_transforms.h"
 
-#include <ATen/native/CPUBlas.h>
-
 namespace winograd {
 namespace {
-constexpr int64_t BLOCK = 64;   // tiles and channels of a matrix product
 constexpr int64_t DEPTH = 256;  // tiles over which the product of a weight's gradient sums
 constexpr int64_t FEWEST = 128; // tiles for which it pays to transform the weight
 // Words between what would lie a power of two apart and share cache sets.
 constexpr int64_t PAD = 16;
-
-// out [m, BLOCK] = a [m, k] b [k, BLOCK]. All pitches and steps in this file are in words of 32 bits.
-template <class T>
-void product(int64_t m, int64_t k, const float *a, int64_t pitch_a, const float *b, float *out, int64_t pitch_out) {
-  at::native::cpublas::brgemm(m, BLOCK, k, pitch_a * PAIR<T>, BLOCK, pitch_out, /*add_C=*/false, reinterpret_cast<const T *>(a),
-                              reinterpret_cast<const T *>(b), out, /*is_vnni=*/PAIR<T> == 2);
-}
-
-// Whether this LibTorch has that product for this processor.
-template <class T>
-bool has_product() {
-  static const bool has = [] {
-    std::vector<T> a(BLOCK, 1), b(BLOCK * BLOCK, 1);
-    std::vector<float> out(BLOCK);
-    auto words = [](const std::vector<T> &x) { return reinterpret_cast<const float *>(x.data()); };
-    try {
-      product<T>(1, BLOCK, words(a), BLOCK / PAIR<T>, words(b), out.data(), BLOCK);
-    } catch (const std::exception &) {
-      return false;
-    }
-    return out[0] == BLOCK && out[BLOCK - 1] == BLOCK;
-  }();
-  return has;
-}
 
 // Matrices that come second in a product lie in panels, [columns / BLOCK][rows in pairs][BLOCK]: where one row and column are.
 float *panel(float *matrix, int64_t rows, int64_t row, int64_t column) {

@@ -2,15 +2,12 @@
 // two-dimensional transform is the one-dimensional one twice. All sums are f32; numbers lie in memory as f32, or as bf16, two
 // in a word of 32 bits. `T` says which.
 #pragma once
+#include "product.h"
+#include "vectorized.h"
+
 #include <c10/util/BFloat16.h>
 #include <cstdint>
 
-// One binary serves every x86-64 processor: the loader picks.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define VECTORIZED __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTORIZED
-#endif
 #define INLINE __attribute__((always_inline)) inline
 
 namespace winograd {
@@ -20,8 +17,6 @@ using c10::BFloat16;
 constexpr int64_t LANES = 16;  // words of a vector
 constexpr int PRODUCTS = 9;    // of a tile of 2x2 outputs and one phase
 constexpr int SHARED = 5;      // factors along one dimension that both phases are made of
-template <class T>
-constexpr int64_t PAIR = sizeof(float) / sizeof(T);  // numbers in a word
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint32_t Words __attribute__((vector_size(64), aligned(4), may_alias));
@@ -178,12 +173,6 @@ VECTORIZED void transform_products(const float *m, int64_t step, T *const out[4]
 template <class T>
 VECTORIZED void transform_sums(const float *in, T *out, int64_t vectors) {
   for (int64_t v = 0; v < vectors; ++v) write(reinterpret_cast<float *>(out) + v * LANES, gathered<T>(in, v));
-}
-
-// Words [rows, columns] to [columns, rows], rows of both `pitch_in` and `pitch_out` apart.
-VECTORIZED void transpose(const float *in, int64_t pitch_in, float *out, int64_t pitch_out, int64_t rows, int64_t columns) {
-  for (int64_t j = 0; j < columns; ++j)
-    for (int64_t i = 0; i < rows; ++i) out[j * pitch_out + i] = in[i * pitch_in + j];
 }
 }  // namespace
 }  // namespace winograd

@@ -114,6 +114,11 @@ unsafe extern "C" {
         transposed: c_int,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
+    pub(crate) fn gan_cubic_kernel_sum(
+        a: *const C_tensor,
+        b: *const C_tensor,
+        result: *mut f64,
+    ) -> *mut c_char;
     pub(crate) fn gan_is_channels_last(tensor: *const C_tensor) -> c_int;
     pub(crate) fn gan_generator_get_state(device: c_int, state: *mut *mut C_tensor) -> *mut c_char;
     pub(crate) fn gan_generator_set_state(device: c_int, state: *const C_tensor) -> *mut c_char;

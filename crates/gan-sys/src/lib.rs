@@ -14,6 +14,7 @@ pub mod convolution;
 mod ffi;
 pub mod format;
 pub mod list;
+pub mod pairs;
 pub mod random;
 pub mod runtime;
 

@@ -289,6 +289,34 @@ fn a_convolution_s_gradient_has_a_gradient() {
 }
 
 #[test]
+fn sums_over_pairs_are_the_matrix_s() {
+    use gan_sys::pairs::cubic_kernel_sum;
+    for (rows, columns, depth) in [(2, 1, 1), (64, 64, 256), (130, 70, 300), (65, 200, 17), (200, 3, 513)] {
+        let (a, b) = (randn(&[rows, depth], 1), randn(&[columns, depth], 2));
+        let kernel = |a: &Tensor, b: &Tensor| {
+            let products = a.to_kind(Kind::Double).matmul(&b.to_kind(Kind::Double).tr());
+            (products / depth as f64 + 1.0).pow_tensor_scalar(3.0)
+        };
+        let near = |got: f64, expected: &Tensor| {
+            let (expected, scale) = (expected.sum(Kind::Double), expected.abs().sum(Kind::Double));
+            let (expected, scale) = (expected.double_value(&[]), scale.double_value(&[]));
+            assert!(
+                (got - expected).abs() <= 1e-6 * scale,
+                "{rows} {columns} {depth}: {got} is not {expected}"
+            );
+        };
+        near(cubic_kernel_sum(&a, Some(&b)).expect("a sum"), &kernel(&a, &b));
+        let within = kernel(&a, &a);
+        let different = &within - within.diag(0).diag(0);
+        near(cubic_kernel_sum(&a, None).expect("a sum"), &different);
+    }
+    let a = randn(&[4, 6], 1);
+    assert!(cubic_kernel_sum(&a, Some(&randn(&[4, 5], 2))).is_err(), "other lengths");
+    assert!(cubic_kernel_sum(&a.tr(), None).is_err(), "other layouts");
+    assert!(cubic_kernel_sum(&a.to_kind(Kind::Double), None).is_err(), "other kinds");
+}
+
+#[test]
 fn convolutions_heed_autocast_and_who_is_asked_for() {
     let x = format::channels_last(&randn(&[2, 3, 8, 8], 1)).expect("format");
     let weight = randn(&[4, 3, 4, 4], 2).set_requires_grad(true);

@@ -1,6 +1,6 @@
 //! Both sides taking turns: warmed up, a few iterations each, many rounds.
 
-use super::cases::{COMPARISONS, Comparison, MEMORY_GOAL, OVERHEAD_GOAL, STARTUP_GOAL};
+use super::cases::{COMPARISONS, Comparison, OVERHEAD_GOAL, STARTUP_GOAL};
 use super::stats::{median, paired_ratio, spread};
 use super::{Options, criterion::seconds, venv};
 use crate::workspace;
@@ -74,7 +74,7 @@ impl Sides<'_> {
 }
 
 fn compare(sides: &Sides, comparison: &Comparison, rounds: usize) -> Result<Vec<Value>> {
-    let Comparison { case, ours, theirs, block } = comparison;
+    let Comparison { case, ours, theirs, block, memory: memory_goal } = comparison;
     let mut our_peer = sides.ours(case, ours)?;
     let mut their_peers =
         theirs.iter().map(|(mode, _)| sides.theirs(case, mode)).collect::<Result<Vec<_>>>()?;
@@ -109,7 +109,7 @@ fn compare(sides: &Sides, comparison: &Comparison, rounds: usize) -> Result<Vec<
                 "",
                 peer.peak_mb,
                 "",
-                at_most(MEMORY_GOAL)
+                memory_goal.map_or_else(String::new, at_most)
             );
         }
     }

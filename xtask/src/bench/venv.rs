@@ -23,35 +23,49 @@ const PLAIN: [&str; 9] = [
 ];
 const TORCH: [&str; 2] = ["torch==2.11.0", "torchvision==0.26.0"];
 const VENDOR: [&str; 2] = ["nvidia-cuda-runtime==13.0.*", "nvidia-cuda-cupti==13.0.*"];
+/// What the metrics' peers use, and they themselves, which would ask for PyTorch again.
+const SCIENCE: [&str; 3] = ["scipy", "scikit-learn", "tqdm"];
+const METRICS: [&str; 3] = ["pytorch-fid==0.3.0", "torch-fidelity==0.3.0", "prdc==0.2"];
 
-/// The environment's Python; made on the first call (about 560 MB to download).
+/// The environment's Python; made on the first call (about 620 MB to download).
 pub fn python() -> Result<PathBuf> {
     let folder = setup::cache_folder()?.join("peer-venv");
     let python = folder.join("bin/python");
+    make(&folder, &python)?;
+    // Apart, so that an environment from before there were metrics is not made anew.
+    let ready = folder.join("ready-metrics");
+    if !ready.is_file() {
+        pip(&python, &[], &SCIENCE)?;
+        pip(&python, &["--no-deps"], &METRICS)?;
+        fs::write(ready, "")?;
+    }
+    Ok(python)
+}
+
+fn make(folder: &Path, python: &Path) -> Result<()> {
     let ready = folder.join("ready");
     if ready.is_file() {
-        return Ok(python);
+        return Ok(());
     }
     println!(
         "Making a Python environment with PyTorch 2.11.0 for the comparison: 560 MB to download, once per user."
     );
-    let _ = fs::remove_dir_all(&folder);
+    let _ = fs::remove_dir_all(folder);
     run(
-        Command::new("python3").args(["-m", "venv"]).arg(&folder),
+        Command::new("python3").args(["-m", "venv"]).arg(folder),
         "python3 -m venv (on Debian: apt install python3-venv)",
     )?;
-    pip(&python, &[], &PLAIN)?;
+    pip(python, &[], &PLAIN)?;
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        pip(&python, &["--no-deps"], &TORCH)?;
-        pip(&python, &["--no-deps"], &VENDOR)?;
-        stand_in_for_missing_libraries(&python)?;
+        pip(python, &["--no-deps"], &TORCH)?;
+        pip(python, &["--no-deps"], &VENDOR)?;
+        stand_in_for_missing_libraries(python)?;
     } else {
-        pip(&python, &[], &TORCH)?;
+        pip(python, &[], &TORCH)?;
     }
     let check = "import torch, torchvision; torch.ones(2, 2) @ torch.ones(2, 2)";
-    run(command(&python).args(["-c", check]), "importing PyTorch")?;
-    fs::write(ready, "")?;
-    Ok(python)
+    run(command(python).args(["-c", check]), "importing PyTorch")?;
+    Ok(fs::write(ready, "")?)
 }
 
 /// A command of the environment in which vendor functions are bound when called, which is never.

@@ -64,7 +64,7 @@ pub struct Inception {
 /// Height and width that the network was trained on.
 const SIZE: i64 = 299;
 /// Images that pass together: more are no faster, and take memory.
-const AT_A_TIME: i64 = 32;
+const AT_A_TIME: i64 = 16;
 const NORM_EPSILON: f64 = 1e-3;
 /// The classes, one of them nothing.
 const CLASSES: i64 = 1008;
