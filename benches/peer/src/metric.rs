@@ -43,7 +43,7 @@ impl Metric {
             let network = Inception::new(&weights, Tap::Pool3, Convention::PytorchFid, Device::Cpu, kind)?;
             return Ok(Some(Self::Inception { network: Box::new(network), pictures }));
         }
-        let side = |name: &str| -> Result<Tensor> { Ok(streams.normal(name, &FEATURES)?.f_abs()?) };
+        let side = |name: &str| -> Result<Tensor> { Ok(streams.normal(name, &FEATURES)?.f_abs_()?) };
         let sides = [side("generated")?, side("real")?];
         Ok(Some(match options.case {
             Case::Fid => Self::Fid(sides),
