@@ -16,6 +16,7 @@ pub mod failure;
 pub mod interrupt;
 pub mod latents;
 pub mod located;
+pub mod machine;
 pub mod pictures;
 pub mod progress;
 pub mod say;

@@ -3,11 +3,11 @@
 use crate::failure::usage;
 use crate::latents;
 use crate::located::{self, Located};
+use crate::machine::Machine;
 use crate::pictures;
 use crate::say::line;
 use anyhow::Result;
 use clap::ValueEnum;
-use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
 use gan_core::variant::GenerateOptions;
 use gan_report::{Grid, Picture};
@@ -55,12 +55,8 @@ pub struct Args {
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
     raw_weights: bool,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// CPU threads; 0 for all cores
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    threads: usize,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 const EXAMPLES: &str = "\
@@ -97,8 +93,7 @@ pub fn run(args: Args) -> Result<()> {
         let run = args.from_run.display();
         return Err(usage(format!("{run}: it makes points, not pictures; see them with `gan sample {run}`")));
     }
-    let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
-    policy.apply();
+    let policy = args.machine.policy()?;
     let gan = located::load(&checkpoint, &policy)?;
     latents::check_class(args.class, gan.classes())?;
 

@@ -5,6 +5,7 @@ use crate::dataset::{self, Opened};
 use crate::failure::usage;
 use crate::latents;
 use crate::located::{self, Located};
+use crate::machine::Machine;
 use crate::say::{line, note, thousands};
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
@@ -40,12 +41,8 @@ pub struct Args {
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
     raw_weights: bool,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// CPU threads; 0 for all cores
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    threads: usize,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 const EXAMPLES: &str = "\
@@ -65,8 +62,7 @@ pub fn run(args: Args) -> Result<()> {
     let located = Located::find(&args.from)?;
     let checkpoint = located.some_checkpoint()?;
     let config = located::config_of(&checkpoint)?;
-    let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
-    policy.apply();
+    let policy = args.machine.policy()?;
     let gan = located::load(&checkpoint, &policy)?;
     let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
     let samples = |default: usize| {

@@ -4,6 +4,7 @@ use crate::config::amount;
 use crate::failure::usage;
 use crate::latents;
 use crate::located::{self, Located};
+use crate::machine::Machine;
 use crate::pictures;
 use crate::say::line;
 use anyhow::{Context, Result};
@@ -57,12 +58,8 @@ pub struct Args {
     /// How many are generated at a time
     #[arg(long, default_value = "64", value_parser = amount::positive, value_name = "N")]
     batch: u64,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// CPU threads; 0 for all cores
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    threads: usize,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 const EXAMPLES: &str = "\
@@ -103,8 +100,7 @@ pub fn run(args: Args) -> Result<()> {
     check(&args)?;
     let located = Located::find(&args.from)?;
     let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
-    let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
-    policy.apply();
+    let policy = args.machine.policy()?;
     let gan = located::load(&checkpoint, &policy)?;
     let config = located::config_of(&checkpoint)?;
     let is_points = config.gan.size() == 1;

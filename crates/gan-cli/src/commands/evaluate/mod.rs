@@ -9,9 +9,9 @@ mod side;
 use crate::config::{amount, suggest};
 use crate::failure::usage;
 use crate::latents;
+use crate::machine::Machine;
 use crate::say::note;
 use anyhow::Result;
-use gan_core::device::DevicePolicy;
 use gan_metrics::extract::Extract;
 use gan_metrics::scores::{Gathered, Score, ScoreOptions, scores, warnings};
 use side::Side;
@@ -56,12 +56,8 @@ pub struct Args {
     /// Extract the features of real images anew instead of reading those kept from an earlier time
     #[arg(long)]
     no_cache: bool,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// CPU threads; 0 for all cores
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    threads: usize,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 const EXAMPLES: &str = "\
@@ -81,8 +77,7 @@ const MOST: u64 = 50_000;
 pub fn run(args: Args) -> Result<()> {
     let wanted = wanted(&args.metrics)?;
     latents::check_truncation(args.truncation)?;
-    let policy = DevicePolicy::resolve(&args.device, "f32", args.threads)?;
-    policy.apply();
+    let policy = args.machine.policy()?;
     let subject = Side::subject(&args, &policy)?;
     let real = Side::real(&args, &subject)?;
     if subject.is_same_as(&real) {
