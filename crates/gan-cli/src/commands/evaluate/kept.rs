@@ -3,7 +3,6 @@
 use super::side::Side;
 use crate::dataset;
 use anyhow::Result;
-use gan_core::error::Error;
 use gan_core::tensor::file;
 use gan_metrics::extract::{Extract, Features};
 use gan_metrics::scores::Gathered;
@@ -35,8 +34,8 @@ pub fn read(path: &Path, extractor: &dyn Extract, keeps: bool) -> Option<Gathere
     Some(gathered)
 }
 
-/// Keeps the features, if they were kept in memory and are not too many. The file appears whole or not at all; where it cannot
-/// be written the features are made anew next time.
+/// Keeps the features, if they were kept in memory and are not too many. Where the file cannot be written they are made anew
+/// next time.
 ///
 /// # Errors
 /// LibTorch's, such as no memory.
@@ -49,17 +48,8 @@ pub fn write(path: &Path, gathered: &Gathered) -> Result<()> {
         vec![("features".to_owned(), features.pooled), ("labels".to_owned(), Tensor::f_from_slice(labels)?)];
     named.extend(features.logits.map(|logits| ("logits".to_owned(), logits)));
     let bytes = file::encode(&named)?;
-    let aside = path.with_extension(format!("{}.part", std::process::id()));
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
-        std::fs::write(&aside, bytes)?;
-        std::fs::rename(&aside, path)
-    });
-    if let Err(source) = written {
-        let _ = std::fs::remove_file(&aside);
-        crate::say::note(format_args!(
-            "note: features are not kept for the next time: {}",
-            Error::file(path, source)
-        ));
+    if let Err(error) = gan_report::write_file(path, &bytes) {
+        crate::say::note(format_args!("note: features are not kept for the next time: {error}"));
     }
     Ok(())
 }

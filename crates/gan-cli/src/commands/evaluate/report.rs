@@ -61,9 +61,6 @@ pub fn write(
         print(protocol, extractor, rows);
     }
     if let Some(path) = args.out.clone().or_else(|| place(subject, extractor)) {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| gan_core::error::Error::file(folder, source))?;
-        }
         gan_report::write_file(&path, text.as_bytes())?;
         if !args.json {
             line(format_args!("\nwrote {}", path.display()));
