@@ -58,9 +58,12 @@ fn a_run_is_scored_against_its_data() {
     assert!(done.err.contains("80 images for 128 dimensions"), "{}", done.err);
     let written = std::fs::read_to_string(place.path("run/scores/000000064-clothes.json")).expect("the JSON");
     let facts = scores(&written);
-    for name in ["fid", "fid-infinity", "kid", "is", "precision", "recall", "density", "coverage"] {
+    for name in
+        ["fid", "fid-infinity", "kid", "is", "precision", "recall", "density", "coverage", "swd", "ppl"]
+    {
         assert!(score(&facts, name).is_finite(), "{name}");
     }
+    assert!(score(&facts, "ppl") > 0.0, "{facts}");
     assert!(score(&facts, "fid") > 2.0 * facts["scores"][0]["floor"].as_f64().expect("a floor"), "{facts}");
     // Nothing depends on what was kept from the time before, but for roundings of sums in other orders.
     assert!(place.path("data-cache/features").read_dir().expect("kept features").count() == 1);
@@ -175,6 +178,8 @@ fn what_cannot_be_scored_is_said_in_one_sentence() {
             &["a", "--against", "small.npz", "--metrics", "fid"],
             "small.npz: holds statistics of 3 dimensions; the features have 128",
         ),
+        (2, &["a", "--against", "a", "--metrics", "ppl"], "--metrics ppl: a is no generator"),
+        (2, &["a", "--against", "small.npz", "--metrics", "swd"], "statistics without images"),
         (2, &["a", "--against", "small.npz"], "statistics without images give the Fréchet distance alone"),
     ] {
         place.gan(&[&["evaluate"], arguments].concat()).refused(code, &[sentence]);

@@ -177,15 +177,20 @@ impl Classifier {
     /// # Errors
     /// Images of another shape or kind; LibTorch's.
     pub fn describe(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
-        let [height, width] = self.network.size;
-        shape("images to classify", images, &[ANY, 1, height, width])?;
         if images.kind() != Kind::Uint8 {
             return Err(Error::config("images", format!("must be of kind u8, not {:?}", images.kind())));
         }
+        self.describe_signed(&range::to_signed(images)?)
+    }
+
+    /// [`Classifier::describe`] of images f32 in [-1, 1].
+    pub(crate) fn describe_signed(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
+        let [height, width] = self.network.size;
+        shape("images to classify", images, &[ANY, 1, height, width])?;
         no_grad(|| {
             let (mut features, mut logits) = (Vec::new(), Vec::new());
             for part in images.f_split(AT_A_TIME, 0)? {
-                let part = range::to_signed(&part.f_to_device(self.policy.device)?)?;
+                let part = part.f_to_device(self.policy.device)?;
                 let described = self.network.features(&part, Mode::Eval)?;
                 logits.push(self.network.classes(&described)?);
                 features.push(described);

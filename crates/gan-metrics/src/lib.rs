@@ -4,6 +4,7 @@
 //! - [`frechet()`]: FID's distance between two [`Gaussian`]s of features, which are gathered batch by batch
 //! - [`kernel`]: KID's, unbiased, over subsets
 //! - [`inception_score()`], and [`neighbours()`]: precision, recall, density, coverage
+//! - [`path_length`]: how smooth the way from latent to image is
 //! - [`scores`]: all of these from features that were extracted once
 //! - [`modes`]: Gaussians at known means, as PacGAN counts them
 //! - [`stacked`]: three images as one of three channels, 1,000 modes, as VEEGAN counts them; [`classifier`]
@@ -22,6 +23,7 @@ mod inception_score;
 pub mod kernel;
 pub mod modes;
 mod neighbours;
+pub mod path_length;
 pub mod scores;
 pub mod sliced_wasserstein;
 pub mod stacked;

@@ -42,7 +42,7 @@ impl Clothes {
 impl Extract for Clothes {
     fn name(&self) -> String {
         format!(
-            "clothes-{} ({}), a classifier of Fashion-MNIST and not Inception, grey {SIZE}x{SIZE}, f32",
+            "clothes-{} ({}), a classifier of Fashion-MNIST and not Inception, grey {SIZE}x{SIZE} unrounded, f32",
             Self::DIMENSIONS,
             weights::checksum(WEIGHTS)
         )
@@ -56,16 +56,15 @@ impl Extract for Clothes {
         Self::DIMENSIONS
     }
 
-    fn extract(&self, images: &Tensor) -> Result<Features> {
+    fn describe(&self, images: &Tensor) -> Result<Features> {
         super::check(images)?;
-        let mut x = images.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
+        let mut x = images.f_to_device(self.device)?;
         x = x.f_mean_dim([1i64].as_slice(), true, Kind::Float)?;
         if images.size()[2..] != [SIZE; 2] {
             // Smoothed where it shrinks: this extractor has no published numbers to agree with.
             x = x.f_internal_upsample_bilinear2d_aa([SIZE; 2], false, None, None)?;
         }
-        let grey = x.f_round()?.f_clamp(0.0, 255.0)?.f_to_kind(Kind::Uint8)?;
-        let (pooled, logits) = self.classifier.describe(&grey)?;
+        let (pooled, logits) = self.classifier.describe_signed(&x.f_div_scalar(127.5)?.f_sub_scalar(1.0)?)?;
         Ok(Features {
             pooled: pooled.f_to_device(Device::Cpu)?,
             logits: Some(logits.f_to_device(Device::Cpu)?),

@@ -162,7 +162,7 @@ impl Extract for Inception {
     }
 
     /// The logits leave out the bias, as the Inception Score's authors do.
-    fn extract(&self, images: &Tensor) -> Result<Features> {
+    fn describe(&self, images: &Tensor) -> Result<Features> {
         shape("images", images, &[ANY, ANY, ANY, ANY])?;
         no_grad(|| {
             let parts = images
@@ -194,9 +194,9 @@ impl Inception {
         Ok(pooled.f_linear(&self.classes[0], Some(&self.classes[1]))?)
     }
 
-    /// u8 `[N, 1 or 3, H, W]` to `[N, 3, 299, 299]`, channels-last.
+    /// f32 of 0 to 255, `[N, 1 or 3, H, W]`, to `[N, 3, 299, 299]`, channels-last.
     fn prepared(&self, images: &Tensor) -> Result<Tensor> {
-        let images = super::coloured(images)?.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
+        let images = super::coloured(images)?.f_to_device(self.device)?;
         let (how, half, whole) = match self.convention {
             Convention::TensorFlow => (Resize::TensorFlow, 128.0, 128.0),
             Convention::PytorchFid => (Resize::Centres, 127.5, 127.5),

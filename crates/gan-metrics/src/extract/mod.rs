@@ -35,15 +35,31 @@ pub trait Extract {
     /// D, the numbers in a feature.
     fn dimensions(&self) -> i64;
 
+    /// Features of values between grey levels, too: for differences smaller than one, as a path length needs them.
+    ///
+    /// # Shapes
+    /// `images` f32 of 0 to 255, `[N, C, H, W]`, of one channel or three
+    ///
+    /// # Errors
+    /// Images of another shape or kind; LibTorch's.
+    fn describe(&self, images: &Tensor) -> Result<Features>;
+
+    /// Features of images.
+    ///
     /// # Shapes
     /// `images` u8 `[N, C, H, W]`, of one channel or three
     ///
     /// # Errors
     /// Images of another shape or kind; LibTorch's.
-    fn extract(&self, images: &Tensor) -> Result<Features>;
+    fn extract(&self, images: &Tensor) -> Result<Features> {
+        if images.kind() != Kind::Uint8 {
+            return Err(Error::config("images", format!("must be u8, not {:?}", images.kind())));
+        }
+        self.describe(&images.f_to_kind(Kind::Float)?)
+    }
 }
 
-/// u8 `[N, 1 or 3, H, W]` as `[N, 3, H, W]`: grey is the same in all three.
+/// f32 `[N, 1 or 3, H, W]` as `[N, 3, H, W]`: grey is the same in all three.
 fn coloured(images: &Tensor) -> Result<Tensor> {
     check(images)?;
     match images.size()[1] {
@@ -54,9 +70,8 @@ fn coloured(images: &Tensor) -> Result<Tensor> {
 
 fn check(images: &Tensor) -> Result<()> {
     shape("images", images, &[ANY, ANY, ANY, ANY])?;
-    if images.kind() != Kind::Uint8 || ![1, 3].contains(&images.size()[1]) {
-        let why =
-            format!("must be u8 of one channel or three, not {:?} of {}", images.kind(), images.size()[1]);
+    if images.kind() != Kind::Float || ![1, 3].contains(&images.size()[1]) {
+        let why = format!("must be of one channel or three, not {:?} of {}", images.kind(), images.size()[1]);
         return Err(Error::config("images", why));
     }
     Ok(())

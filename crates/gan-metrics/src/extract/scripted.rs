@@ -32,7 +32,7 @@ impl Scripted {
             .map_err(|error| refuse(format!("is no TorchScript module ({})", first_line(&error))))?;
         let name = format!("{} ({}), f32", path.display(), weights::checksum(&bytes));
         let mut scripted = Self { module, name, dimensions: 0, device };
-        let trial = Tensor::f_zeros(TRIAL, (Kind::Uint8, device))?;
+        let trial = Tensor::f_zeros(TRIAL, (Kind::Float, device))?;
         let features = scripted
             .features(&trial)
             .map_err(|error| refuse(format!("does not take RGB images as f32 [N, 3, H, W] ({error})")))?;
@@ -44,8 +44,7 @@ impl Scripted {
     }
 
     fn features(&self, images: &Tensor) -> Result<Tensor> {
-        let images =
-            super::coloured(images)?.f_to_device(self.device)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+        let images = super::coloured(images)?.f_to_device(self.device)?.f_contiguous()?;
         let features = no_grad(|| self.module.forward_ts(&[images]))?.f_to_kind(Kind::Float)?;
         match features.dim() {
             0..=2 => Ok(features),
@@ -67,7 +66,7 @@ impl Extract for Scripted {
         self.dimensions
     }
 
-    fn extract(&self, images: &Tensor) -> Result<Features> {
+    fn describe(&self, images: &Tensor) -> Result<Features> {
         Ok(Features { pooled: self.features(images)?.f_to_device(Device::Cpu)?, logits: None })
     }
 }

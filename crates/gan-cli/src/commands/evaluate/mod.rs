@@ -1,5 +1,6 @@
 //! `gan evaluate`: scores of a generator, or of a set of images, against real images.
 
+mod beyond;
 mod extractor;
 mod images;
 mod kept;
@@ -27,7 +28,8 @@ pub struct Args {
     /// The real images, named like the first [default: what the run was trained on, as it saw it]
     #[arg(long, value_name = "IMAGES|NPZ")]
     against: Option<String>,
-    /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class; all
+    /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class, swd (sliced Wasserstein, of
+    /// pixels), ppl (perceptual path length, of generators); all
     #[arg(long, value_delimiter = ',', default_value = "fid,kid,prdc", value_name = "NAMES")]
     metrics: Vec<String>,
     /// Images of each side that are looked at [default: all real ones, at most 50000, and as many generated]
@@ -75,7 +77,7 @@ const MOST: u64 = 50_000;
 /// # Errors
 /// Sides, metrics or an extractor that cannot be used.
 pub fn run(args: Args) -> Result<()> {
-    let wanted = wanted(&args.metrics)?;
+    let mut wanted = wanted(&args.metrics)?;
     latents::check_truncation(args.truncation)?;
     let policy = args.machine.policy()?;
     let subject = Side::subject(&args, &policy)?;
@@ -86,9 +88,16 @@ pub fn run(args: Args) -> Result<()> {
             real.name()
         ));
     }
+    if !matches!(subject, Side::Generated(_)) && wanted.contains(&Wanted::Paths) {
+        if !args.metrics.iter().any(|word| word.trim() == "all") {
+            return Err(usage(format!("--metrics ppl: {} is no generator", subject.name())));
+        }
+        wanted.retain(|word| *word != Wanted::Paths);
+    }
     let extractor = args.extractor.open(&policy)?;
-    let keeps = wanted.iter().any(|score| score.needs_features());
-    if keeps && (subject.is_statistics() || real.is_statistics()) {
+    let of_features: Vec<Score> = wanted.iter().filter_map(|word| word.of_features()).collect();
+    let keeps = of_features.iter().any(|score| score.needs_features());
+    if (keeps || wanted.contains(&Wanted::Pixels)) && (subject.is_statistics() || real.is_statistics()) {
         return Err(usage(
             "--metrics: statistics without images give the Fréchet distance alone; use --metrics fid",
         ));
@@ -101,7 +110,14 @@ pub fn run(args: Args) -> Result<()> {
     for warning in warnings(&fakes, &reals)? {
         note(format_args!("warning: {warning}"));
     }
-    let rows = scores(&fakes, &reals, &wanted, ScoreOptions { seed: args.seed, ..ScoreOptions::default() })?;
+    let options = ScoreOptions { seed: args.seed, ..ScoreOptions::default() };
+    let mut rows = scores(&fakes, &reals, &of_features, options)?;
+    if wanted.contains(&Wanted::Pixels) {
+        rows.push(beyond::swd(&subject, &real, count, args.seed)?);
+    }
+    if let (true, Side::Generated(generated)) = (wanted.contains(&Wanted::Paths), &subject) {
+        rows.push(beyond::ppl(generated, extractor.as_ref(), count, args.seed)?);
+    }
     let protocol = report::protocol(&args, &subject, &real, extractor.as_ref(), [&fakes, &reals]);
     report::write(&args, &subject, &protocol, extractor.as_ref(), &rows)
 }
@@ -119,17 +135,39 @@ fn gathered(real: &Side, extractor: &dyn Extract, keeps: bool, count: u64, cache
     Ok(gathered)
 }
 
-fn wanted(words: &[String]) -> Result<Vec<Score>> {
-    let known: Vec<&str> = Score::ALL.iter().map(|(word, _)| *word).collect();
+/// What a word of `--metrics` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// A score of features of both sides.
+    Features(Score),
+    /// The sliced Wasserstein distance of pixels.
+    Pixels,
+    /// The perceptual path length of a generator.
+    Paths,
+}
+
+impl Wanted {
+    fn all() -> Vec<(&'static str, Self)> {
+        let features = Score::ALL.iter().map(|(word, score)| (*word, Self::Features(*score)));
+        features.chain([("swd", Self::Pixels), ("ppl", Self::Paths)]).collect()
+    }
+
+    fn of_features(self) -> Option<Score> {
+        if let Self::Features(score) = self { Some(score) } else { None }
+    }
+}
+
+fn wanted(words: &[String]) -> Result<Vec<Wanted>> {
+    let all = Wanted::all();
+    let known: Vec<&str> = all.iter().map(|(word, _)| *word).collect();
     let mut wanted = Vec::new();
     for word in words.iter().map(|word| word.trim()) {
-        let scores: Vec<Score> = match word {
-            // Per class only where there are classes, which nobody promised.
-            "all" => {
-                Score::ALL.iter().map(|(_, score)| *score).filter(|s| *s != Score::FidPerClass).collect()
-            }
-            _ => Score::ALL.iter().filter(|(name, _)| *name == word).map(|(_, score)| *score).collect(),
+        // Per class only where there are classes, which nobody promised.
+        let is_meant = |(name, score): &&(&str, Wanted)| match word {
+            "all" => *score != Wanted::Features(Score::FidPerClass),
+            _ => *name == word,
         };
+        let scores: Vec<Wanted> = all.iter().filter(is_meant).map(|(_, score)| *score).collect();
         if scores.is_empty() {
             let meant = suggest::nearest(word, known.iter().copied());
             let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant}?"));

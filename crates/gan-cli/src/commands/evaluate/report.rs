@@ -1,6 +1,7 @@
 //! Scores as a table with their protocol, and as JSON.
 
 use super::Args;
+use super::beyond;
 use super::side::Side;
 use crate::say::line;
 use anyhow::{Context, Result};
@@ -31,7 +32,10 @@ pub fn protocol(
         lines.push((
             "constants",
             format!(
-                "kid: 100 subsets of up to 1,000; is: 10 splits; prdc: 5 neighbours; draws: seed {}",
+                "kid: 100 subsets of up to 1,000; is: 10 splits; prdc: 5 neighbours; swd: 512 directions, up to {} images of up to {} pixels a side; ppl: ways from latent to latent, up to {}, steps of 1e-4; draws: seed {}",
+                beyond::PIXELS_OF,
+                beyond::LARGEST,
+                beyond::PATHS,
                 args.seed
             ),
         ));

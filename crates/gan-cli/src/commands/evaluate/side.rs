@@ -15,7 +15,7 @@ use gan_core::tensor::range;
 use gan_core::variant::{GenerateOptions, ImageGan};
 use gan_data::{Options, Originals};
 use gan_metrics::Gaussian;
-use gan_metrics::extract::{Extract, Features};
+use gan_metrics::extract::Extract;
 use gan_metrics::scores::Gathered;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::Sha256;
@@ -194,7 +194,7 @@ impl Side {
     }
 
     /// Channels, height and width of the first image.
-    fn shape(&self) -> Option<[u32; 3]> {
+    pub fn shape(&self) -> Option<[u32; 3]> {
         match self {
             Self::Generated(generated) => {
                 let [channels, size] = [generated.config.gan.channels(), generated.config.gan.size()];
@@ -230,44 +230,74 @@ impl Side {
                 }
                 Ok(Gathered::of_statistics(statistics(path)?)?)
             }
-            Self::Generated(generated) => generated.gather(extractor, keeps, count),
-            Self::Images(images) => gather(images, extractor, keeps, count),
+            _ => {
+                let mut gathered = Gathered::new(extractor, keeps)?;
+                self.look(count, "features", &mut |images, classes| {
+                    Ok(gathered.push(extractor.extract(&images)?, classes)?)
+                })?;
+                Ok(gathered)
+            }
+        }
+    }
+
+    /// Hands over up to `count` images in batches of one shape, u8 `[N, C, H, W]` with their classes.
+    ///
+    /// # Errors
+    /// Fewer than two images that can be read; what is done with them.
+    pub fn look(&self, count: u64, what: &str, hand_over: HandOver) -> Result<()> {
+        match self {
+            Self::Generated(generated) => generated.look(count, what, hand_over),
+            Self::Images(images) => look(images, count, what, hand_over),
+            Self::Statistics(path, _) => Err(Error::data(path, "holds no images").into()),
         }
     }
 }
 
+/// What is done with a batch of images and their classes.
+pub type HandOver<'a> = &'a mut dyn FnMut(Tensor, &[i64]) -> Result<()>;
+
 impl Generated {
-    fn gather(&self, extractor: &dyn Extract, keeps: bool, count: u64) -> Result<Gathered> {
-        let mut gathered = Gathered::new(extractor, keeps)?;
-        let bar = bar("features of samples", count);
+    /// Images f32 in [-1, 1] of latents that are not of seeds, each of the class of its number, where there are classes.
+    ///
+    /// # Errors
+    /// Latents of another shape; LibTorch's.
+    pub fn generate(&self, z: &Tensor, numbers: impl Iterator<Item = u64>) -> Result<(Tensor, Vec<i64>)> {
+        let classes: Vec<i64> = match self.gan.classes() {
+            0 => Vec::new(),
+            classes => numbers.map(|number| number as i64 % classes).collect(),
+        };
+        let labels = match classes.as_slice() {
+            [] => None,
+            classes => Some(Tensor::f_from_slice(classes)?.f_to_device(self.policy.device)?),
+        };
+        let z = z.f_to_device(self.policy.device)?;
+        Ok((tch::no_grad(|| self.gan.generate(&z, labels.as_ref(), &self.options))?, classes))
+    }
+
+    /// The shape of one latent.
+    pub fn latent_shape(&self) -> Vec<i64> {
+        self.gan.latent_shape()
+    }
+
+    fn look(&self, count: u64, what: &str, hand_over: HandOver) -> Result<()> {
+        let bar = bar(&format!("{what} of samples"), count);
         for first in (0..count).step_by(AT_A_TIME) {
             let numbers = first..count.min(first + AT_A_TIME as u64);
             let seeds: Vec<u64> = numbers.clone().map(|number| self.seed.wrapping_add(number)).collect();
-            let z = latents::of_seeds(self.gan.as_ref(), &seeds)?.f_to_device(self.policy.device)?;
-            let classes: Vec<i64> = match self.gan.classes() {
-                0 => Vec::new(),
-                classes => numbers.map(|number| number as i64 % classes).collect(),
-            };
-            let labels = match classes.as_slice() {
-                [] => None,
-                classes => Some(Tensor::f_from_slice(classes)?.f_to_device(self.policy.device)?),
-            };
-            let images = tch::no_grad(|| self.gan.generate(&z, labels.as_ref(), &self.options))?;
-            let features: Features = extractor.extract(&range::to_bytes(&images)?)?;
-            gathered.push(features, &classes)?;
+            let (images, classes) = self.generate(&latents::of_seeds(self.gan.as_ref(), &seeds)?, numbers)?;
+            hand_over(range::to_bytes(&images)?, &classes)?;
             bar.inc(seeds.len() as u64);
         }
         bar.finish_and_clear();
-        Ok(gathered)
+        Ok(())
     }
 }
 
 /// Decodes on a thread of its own, batches of one shape ahead.
-fn gather(set: &Images, extractor: &dyn Extract, keeps: bool, count: u64) -> Result<Gathered> {
-    let mut gathered = Gathered::new(extractor, keeps)?;
-    let chosen = set.chosen(count);
-    let bar = bar(&format!("features of {}", set.name()), chosen.len() as u64);
+fn look(set: &Images, count: u64, what: &str, hand_over: HandOver) -> Result<()> {
+    let bar = bar(&format!("{what} of {}", set.name()), set.chosen(count).len() as u64);
     let mut broken: Option<(usize, String)> = None;
+    let mut seen = 0;
     std::thread::scope(|scope| -> Result<()> {
         let (send, receive) = sync_channel::<Loaded>(AHEAD);
         scope.spawn(move || set.decode(AT_A_TIME, count, |loaded| send.send(loaded).is_ok()));
@@ -277,7 +307,8 @@ fn gather(set: &Images, extractor: &dyn Extract, keeps: bool, count: u64) -> Res
                     broken.get_or_insert((0, why)).0 += 1;
                 }
                 Loaded::Batch(images, labels) => {
-                    gathered.push(extractor.extract(&images::tensor(&images)?)?, &labels)?;
+                    hand_over(images::tensor(&images)?, &labels)?;
+                    seen += images.len();
                     bar.inc(images.len() as u64);
                 }
             }
@@ -288,12 +319,11 @@ fn gather(set: &Images, extractor: &dyn Extract, keeps: bool, count: u64) -> Res
     if let Some((count, first)) = broken {
         note(format_args!("warning: {count} that cannot be read left out, such as {first}"));
     }
-    if gathered.count() < 2 {
-        let why =
-            format!("has {} images that can be read; a comparison needs two at least", gathered.count());
+    if seen < 2 {
+        let why = format!("has {seen} images that can be read; a comparison needs two at least");
         return Err(Error::data(set.name(), why).into());
     }
-    Ok(gathered)
+    Ok(())
 }
 
 /// `mu` and `sigma` as pytorch-fid saves them. How many images they are of is not in the file; the distance does not ask.
