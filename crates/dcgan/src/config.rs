@@ -4,6 +4,7 @@ use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
+use gan_core::nn::DiscriminatorNorm;
 use gan_core::optim::{AdamConfig, Ramp, RampShape};
 use gan_core::settings;
 use gan_core::trainer::TrainConfig;
@@ -44,21 +45,6 @@ pub struct Config {
     pub discriminator_optimizer: AdamConfig,
     /// The generator's moving average; off by default, as in the paper.
     pub ema: EmaConfig,
-}
-
-/// What stands between the discriminator's layers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DiscriminatorNorm {
-    /// Batch normalisation, as in the paper.
-    #[default]
-    Batch,
-    /// Nothing; convolutions have biases.
-    None,
-    /// Nothing, and every weight is divided by its largest singular value (SNGAN, Miyato et al. 2018).
-    Spectral,
-    /// Normalisation of each sample by itself, as WGAN-GP asks for (Gulrajani et al. 2017, section 4).
-    Layer,
 }
 
 /// Whether the discriminator sees a batch as a whole, before its last layer.

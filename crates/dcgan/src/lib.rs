@@ -17,7 +17,8 @@ pub mod variant;
 /// What surrounds the step; re-exported so that a program needs no other dependency.
 pub use gan_core;
 
-pub use config::{Config, DiscriminatorNorm, Minibatch};
+pub use config::{Config, Minibatch};
 pub use discriminator::Discriminator;
+pub use gan_core::nn::DiscriminatorNorm;
 pub use generator::Generator;
 pub use variant::Dcgan;

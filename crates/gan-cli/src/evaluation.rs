@@ -204,7 +204,7 @@ fn draw(config: &RunConfig, data: &Opened, seed: u64, policy: &DevicePolicy) -> 
     }
     let joined = |parts: &[Tensor]| Tensor::f_cat(parts, 0)?.f_narrow(0, 0, wanted);
     let labels = if labels.is_empty() { None } else { Some(joined(&labels)?) };
-    Ok(ImageBatch { images: joined(&images)?, labels })
+    Ok(ImageBatch { images: joined(&images)?, labels, attributes: None })
 }
 
 /// Samples as they are compared: of pixels their bytes, points as they are.

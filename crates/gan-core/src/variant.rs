@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::player::Player;
 use crate::random::Streams;
 use crate::step::StepCtx;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// One GAN: its players and one whole training step, written out plainly by the variant.
@@ -119,20 +120,72 @@ impl Default for GenerateOptions {
     }
 }
 
+/// A number that images have, such as an angle, or 0 and 1 for no and yes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// Its name.
+    pub name: String,
+    /// The lowest value in the data.
+    pub low: f64,
+    /// The highest.
+    pub high: f64,
+    /// Whether all values are whole numbers.
+    pub whole: bool,
+}
+
+impl Attribute {
+    /// Values evenly over the range, f32 `[count]`.
+    fn draw(&self, noise: &Streams, count: i64) -> Result<Tensor> {
+        let draws = noise.uniform("labels", &[count])?;
+        let wide = if self.whole { self.high - self.low + 1.0 } else { self.high - self.low };
+        let values = draws.f_mul_scalar(wide)?.f_add_scalar(self.low)?;
+        Ok(if self.whole { values.f_floor()?.f_clamp_max(self.high)? } else { values })
+    }
+}
+
 /// A variant that makes images from noise.
 pub trait Generate {
     /// The shape of one latent, without the batch.
     fn latent_shape(&self) -> Vec<i64>;
 
+    /// Names of the classes that `labels` can number, in order; empty for a variant that takes none.
+    fn class_names(&self) -> &[String] {
+        &[]
+    }
+
     /// Classes that `labels` can name; 0 for a variant that takes none.
     fn classes(&self) -> i64 {
-        0
+        self.class_names().len() as i64
+    }
+
+    /// What `labels` are numbers of, where they are no classes.
+    fn attributes(&self) -> &[Attribute] {
+        &[]
+    }
+
+    /// Labels for images that nobody named some for: each class as often as the others, attributes evenly over their
+    /// ranges and independently; `None` for a variant that takes none. On the streams' device.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    fn draw_labels(&self, noise: &Streams, count: i64) -> Result<Option<Tensor>> {
+        if self.classes() > 0 {
+            return Ok(Some(noise.integers("labels", self.classes(), &[count])?));
+        }
+        let columns = self
+            .attributes()
+            .iter()
+            .map(|attribute| attribute.draw(noise, count))
+            .collect::<Result<Vec<Tensor>>>()?;
+        if columns.is_empty() { Ok(None) } else { Ok(Some(Tensor::f_stack(&columns, 1)?)) }
     }
 
     /// Images from latents.
     ///
     /// # Shapes
-    /// `z` f32 `[N, latent_shape...]`, `labels` i64 `[N]`; out f32 in [-1, 1], `[N, C, H, W]`.
+    /// `z` f32 `[N, latent_shape...]`, `labels` i64 `[N]` of classes or f32 `[N, K]` of attributes; out f32 in [-1, 1],
+    /// `[N, C, H, W]`.
     ///
     /// # Errors
     /// Shapes that do not fit; LibTorch's.

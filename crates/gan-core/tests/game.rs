@@ -50,7 +50,11 @@ impl Table {
 
     fn judge(&self, images: &Tensor) -> Result<Verdict> {
         let features = self.down.forward(&images.f_flatten(1, -1)?)?.f_tanh()?;
-        Ok(Verdict { logits: self.out.forward(&features)?.f_flatten(0, -1)?, features: Some(features) })
+        Ok(Verdict {
+            logits: self.out.forward(&features)?.f_flatten(0, -1)?,
+            features: Some(features),
+            classification: None,
+        })
     }
 
     fn ctx(&self, step: u64) -> StepCtx<'_> {
@@ -64,7 +68,11 @@ impl Table {
         let view = |z: &Tensor| -> Result<Tensor> { Ok(up.forward(z)?.f_view([-1, 2, 1, 1])?) };
         let judge = |images: &Tensor| -> Result<Verdict> {
             let features = down.forward(&images.f_flatten(1, -1)?)?.f_tanh()?;
-            Ok(Verdict { logits: out.forward(&features)?.f_flatten(0, -1)?, features: Some(features) })
+            Ok(Verdict {
+                logits: out.forward(&features)?.f_flatten(0, -1)?,
+                features: Some(features),
+                classification: None,
+            })
         };
         let sides = Sides { generate: &|z, _| view(z), judge: &|images, _| judge(images) };
         let clock = Clock { step, images: step * BATCH as u64 };

@@ -44,7 +44,7 @@ impl Source<ImageBatch> for ImageSource {
             [] => None,
             ref labels => Some(Tensor::f_from_slice(labels)?.f_to_device(device)?),
         };
-        Ok(ImageBatch { images, labels })
+        Ok(ImageBatch { images, labels, attributes: None })
     }
 
     fn position(&self) -> u64 {

@@ -37,6 +37,6 @@ impl Discriminator {
     pub fn judge(&self, images: &Tensor) -> Result<Verdict> {
         shape("discriminator input", images, &self.image)?;
         let (logits, features) = self.layers.forward(&images.f_flatten(1, -1)?, Mode::Eval)?; // [N, 1], [N, width]
-        Ok(Verdict { logits: logits.f_reshape([-1i64])?, features: Some(features) })
+        Ok(Verdict { logits: logits.f_reshape([-1i64])?, features: Some(features), classification: None })
     }
 }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct GameConfig {
     /// Updates of the discriminator in a step (k of Algorithm 1; 5 in WGAN).
     pub discriminator_steps: u32,
+    /// The generator moves first, and the discriminator learns from the same fakes: each follows its gradient at where
+    /// the other stood, as if both moved at once (PacGAN's and PyTorch-GAN's programs). One update of each.
+    pub generator_first: bool,
     /// Updates of the generator in a step.
     pub generator_steps: u32,
     /// Parts in which a batch is worked off, their gradients added up: less memory, the same step (but for batch statistics).
@@ -68,6 +71,7 @@ impl Default for GameConfig {
     fn default() -> Self {
         Self {
             discriminator_steps: 1,
+            generator_first: false,
             generator_steps: 1,
             micro_batches: 1,
             pack: 1,

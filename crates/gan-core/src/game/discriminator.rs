@@ -32,14 +32,18 @@ impl Game {
         if draws.real_labels.is_some() && self.config.pack > 1 {
             return Err(Error::config("game.pack", "packs have no class; conditional variants take pack 1"));
         }
+        let generator_first = self.config.generator_first;
         // The fakes of the last update keep their graph: the generator descends along it.
-        let kept = parts == 1 && round + 1 == self.config.discriminator_steps;
+        let kept = parts == 1 && round + 1 == self.config.discriminator_steps && !generator_first;
         let mut seen = Vec::new();
         for n in 0..parts {
             let part = if parts == 1 { draws } else { &draws.part(n, parts)? };
             let (fake, labels) = (part.fake_labels.as_ref(), &part.z);
             let generate = || (sides.generate)(labels, fake);
-            let fakes = ctx.phase("generate", || if kept { generate() } else { no_grad(generate) })?;
+            let fakes = match self.fakes.take().filter(|_| generator_first) {
+                Some(fakes) => fakes,
+                None => ctx.phase("generate", || if kept { generate() } else { no_grad(generate) })?,
+            };
             self.fakes = kept.then(|| fakes.shallow_clone());
             seen.push(self.judge_part(ctx, player, sides, part, &fakes.f_detach()?, parts)?);
         }
@@ -172,12 +176,16 @@ impl Game {
         if gradient_weight > 0.0 {
             shown = gradient_penalty::watched(&shown)?;
         }
-        let logits = (sides.judge)(&shown, labels)?.logits;
+        let Verdict { logits, classification, .. } = (sides.judge)(&shown, labels)?;
         let mut penalty = None;
+        if let Some(loss) = classification {
+            ctx.record("loss/classification", &loss);
+            penalty = Some(loss);
+        }
         if gradient_weight > 0.0 {
             let squared = gradient_penalty::r1_of(&logits, &shown)?;
             ctx.record(gradient_name, &squared);
-            penalty = Some(squared.f_mul_scalar(gradient_weight)?);
+            penalty = Some(add(penalty, squared.f_mul_scalar(gradient_weight)?)?);
         }
         if change_weight > 0.0 {
             let changed = self.regularizer.consistency_change.apply(ctx.noise(), images)?;

@@ -12,7 +12,8 @@ use tch::{Tensor, no_grad};
 
 impl Game {
     /// All updates of the generator in a step, against the discriminator as it is now. `draws` are those of its last
-    /// update: the first one here takes over their fakes, further ones draw latents anew.
+    /// update: the first one here takes over their fakes, further ones draw latents anew. A generator that moves first
+    /// leaves its fakes to the discriminator.
     ///
     /// # Errors
     /// As [`Game::discriminator`].
@@ -38,6 +39,7 @@ impl Game {
                     None => ctx.phase("generate", || (sides.generate)(&part.z, part.fake_labels.as_ref()))?,
                 };
                 let loss = ctx.phase("generator", || self.generator_loss(ctx, sides, &part, &fakes))?;
+                self.fakes = self.config.generator_first.then(|| fakes.f_detach()).transpose()?;
                 player.accumulate(ctx, &scaled(loss.shallow_clone(), 1.0 / parts as f64)?)?;
                 losses.push(loss.f_detach()?);
             }
@@ -87,6 +89,10 @@ impl Game {
             let distance = feature_matching::squared(features_of(&real)?, features_of(&verdict)?)?;
             ctx.record("loss/feature_matching", &distance);
             total = Some(add(total, distance.f_mul_scalar(config.feature_matching)?)?);
+        }
+        if let Some(loss) = verdict.classification {
+            ctx.record("loss/classification_generator", &loss);
+            total = Some(add(total, loss)?);
         }
         if config.mode_seeking > 0.0 {
             let ratio = mode_seeking(fakes, &part.z)?;

@@ -33,11 +33,14 @@ pub struct Verdict {
     pub logits: Tensor,
     /// What its last hidden layer saw, `[N, F]`; only feature matching asks for it.
     pub features: Option<Tensor>,
+    /// What an auxiliary classifier loses on the labels it was told, weighted: a scalar that both players minimise, the
+    /// discriminator on reals and fakes (Odena et al. 2017, equation 3).
+    pub classification: Option<Tensor>,
 }
 
 impl From<Tensor> for Verdict {
     fn from(logits: Tensor) -> Self {
-        Self { logits, features: None }
+        Self { logits, features: None, classification: None }
     }
 }
 
@@ -95,7 +98,7 @@ pub struct Game {
     config: GameConfig,
     balance: Balance,
     lecam: LeCam,
-    /// The fakes of the discriminator's last update, which the generator's first one takes over.
+    /// The fakes of the player that moved last, which the other takes over.
     fakes: Option<Tensor>,
 }
 

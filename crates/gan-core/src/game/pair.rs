@@ -63,7 +63,7 @@ impl<G, D> Pair<G, D> {
     }
 
     /// One step, Algorithm 1 of Goodfellow et al. 2014: k updates of the discriminator, each on draws of its own, then
-    /// the generator's against the discriminator as it is now, with the fakes of the last. `generate` and `judge` are the
+    /// the generator's against the discriminator as it is now, with the fakes of the last; or the generator first. `generate` and `judge` are the
     /// networks in training mode; both are given labels where [`Draws`] have some.
     ///
     /// # Errors
@@ -82,6 +82,10 @@ impl<G, D> Pair<G, D> {
         };
         // Reals and fakes in batches of their own, so that each has its own statistics.
         let mut draws = draw()?;
+        if rules.game.generator_first {
+            game.generator(ctx, generator_player, &sides, &draws)?;
+            return game.discriminator(ctx, discriminator_player, &sides, &draws, 0);
+        }
         game.discriminator(ctx, discriminator_player, &sides, &draws, 0)?;
         for round in 1..rules.game.discriminator_steps {
             draws = draw()?;

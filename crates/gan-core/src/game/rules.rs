@@ -103,6 +103,13 @@ impl Rules {
         if game.discriminator_steps == 0 || game.generator_steps == 0 {
             return refuse("game", "discriminator_steps and generator_steps must be at least 1".to_owned());
         }
+        let single =
+            [i64::from(game.discriminator_steps), i64::from(game.generator_steps), game.micro_batches];
+        if game.generator_first && single != [1; 3] {
+            let why = "is for one update of each player on a whole batch; set discriminator_steps, generator_steps and \
+                       micro_batches to 1";
+            return refuse("game.generator_first", why.to_owned());
+        }
         if game.micro_batches < 1 || game.pack < 1 {
             return refuse("game", "micro_batches and pack must be at least 1".to_owned());
         }
@@ -202,6 +209,8 @@ mod tests {
         assert!(refused(|r| r.game.pack = 3).contains("packs of 3 do not divide a batch of 64"));
         assert!(refused(|r| r.game.micro_batches = 5).contains("5 micro-batches"));
         assert!(refused(|r| r.game.discriminator_steps = 0).contains("at least 1"));
+        let both = |g: &mut GameConfig| (g.generator_first, g.discriminator_steps) = (true, 2);
+        assert!(refused(|r| both(&mut r.game)).contains("one update of each"));
         assert!(refused(|r| r.game.adversarial = 0.0).contains("learns nothing"));
         assert!(refused(|r| r.game.top_k.share = 0.0).contains("top_k.share"));
         assert!(refused(|r| r.game.instance_noise.sigma = -1.0).contains("instance_noise.sigma"));

@@ -183,6 +183,7 @@ pub struct BatchNorm2d {
     running_mean: Tensor,
     running_var: Tensor,
     batches: Tensor,
+    eps: f64,
 }
 
 impl BatchNorm2d {
@@ -200,7 +201,14 @@ impl BatchNorm2d {
             running_mean: scope.buffer("running_mean", &[channels], Init::Zeros)?,
             running_var: scope.buffer("running_var", &[channels], Init::Ones)?,
             batches: scope.buffer_of("num_batches_tracked", Tensor::from(0i64))?,
+            eps: Self::EPS,
         })
+    }
+
+    /// The same with another number added to the variance.
+    #[must_use]
+    pub fn with_eps(self, eps: f64) -> Self {
+        Self { eps, ..self }
     }
 
     /// # Shapes
@@ -217,7 +225,7 @@ impl BatchNorm2d {
             Some(&self.running_var),
             train,
             Self::MOMENTUM,
-            Self::EPS,
+            self.eps,
             true,
         )?)
     }

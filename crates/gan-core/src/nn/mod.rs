@@ -6,6 +6,7 @@
 
 mod attention;
 mod conditional_norm;
+mod halvings;
 mod init;
 mod layers;
 mod linear;
@@ -19,6 +20,7 @@ mod weight;
 pub use attention::SelfAttention;
 pub use conditional_norm::{Condition, ConditionalNorm, ConditionalNormOptions, GainBatchNorm2d, Statistics};
 pub use gan_sys::activation::leaky_relu;
+pub use halvings::{DiscriminatorNorm, Halvings};
 pub use init::Init;
 pub use layers::{BatchNorm2d, Conv2d, ConvOptions, ConvTranspose2d, Mode};
 pub use linear::{Embedding, Linear};
