@@ -62,6 +62,29 @@ fn vanilla(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Conditional networks on ten classes.
+fn cgan(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("cgan");
+    group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
+    for (preset, _) in cgan::Config::PRESETS {
+        let policy = DevicePolicy::resolve("auto", "f32", 0).expect("a device");
+        policy.apply();
+        let classes = (0..10).map(|class| class.to_string()).collect();
+        let preset_config = cgan::Config::preset(preset).expect("a preset");
+        let config = cgan::Config { classes, condition: cgan::Condition::Classes, ..preset_config };
+        let shape = [config.batch, config.channels, config.size, config.size];
+        let mut data = Synthetic::new(shape, 10, 1, policy.device);
+        let mut gan = cgan::Cgan::new(config, &policy, 1).expect("a GAN");
+        let folder = tempfile::tempdir().expect("a folder for the run");
+        let mut trainer = trainer(&folder.path().join("run"), &gan, gan.config(), policy);
+        group.throughput(Throughput::Elements(gan.images_per_step()));
+        group.bench_function(*preset, |bencher| {
+            bencher.iter(|| trainer.advance(&mut gan, &mut data).expect("a step"));
+        });
+    }
+    group.finish();
+}
+
 fn trainer<V: Variant>(run: &Path, gan: &V, config: &impl Serialize, policy: DevicePolicy) -> Trainer {
     let run = RunDir::create(run, "").expect("a run");
     let train = TrainConfig {
@@ -75,5 +98,5 @@ fn trainer<V: Variant>(run: &Path, gan: &V, config: &impl Serialize, policy: Dev
     Trainer::new(train, policy, run, identity).expect("a trainer")
 }
 
-criterion_group!(benches, dcgan, vanilla);
+criterion_group!(benches, cgan, dcgan, vanilla);
 criterion_main!(benches);

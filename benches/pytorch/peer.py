@@ -9,6 +9,8 @@ Cases
     dcgan-32-f32    one stage fewer: 32x32x1, batch 128
     dcgan-32-r1     the same without batch normalisation in the discriminator, with R1 (gamma 1) in every update
     dcgan-32-wgan-gp  those networks with the Wasserstein loss and its gradient penalty (lambda 10)
+    cgan-32-f32     those networks, told one of 10 classes: conditional batch norm, a projection discriminator
+    cgan-mlp        fully connected, with PyTorch-GAN's sizes, order and losses: 32x32x1, batch 64
     inception       pytorch-fid's Inception-v3 on 32 pictures of 299x299; inception-bf16 beside the same
     fid             pytorch-fid's mean, covariance and distance of 10,000 features of 2,048 against as many
     kid             torch-fidelity's KID of those, 100 subsets of 1,000
@@ -207,6 +209,154 @@ class WganGp(Dcgan):
         return (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
 
 
+CLASSES = 10
+
+
+class ConditionalNorm(nn.Module):
+    """Batch normalisation whose gain and bias are those of a class (de Vries et al. 2017)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain, self.bias = nn.Embedding(CLASSES, channels), nn.Embedding(CLASSES, channels)
+        nn.init.normal_(self.gain.weight, 1.0, 0.02)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.norm(x) * self.gain(labels)[:, :, None, None] + self.bias(labels)[:, :, None, None]
+
+
+class ConditionalGenerator(nn.Module):
+    """Latent [N, 100] and classes [N] to images."""
+
+    def __init__(self, channels: int, widths: list[int]):
+        super().__init__()
+        self.label = nn.Embedding(CLASSES, CLASSES)
+        sizes = [LATENT + CLASSES, *widths]
+        steps = [(4, 1, 0)] + [(4, 2, 1)] * (len(widths) - 1)
+        self.convs = nn.ModuleList(
+            nn.ConvTranspose2d(before, after, *step, bias=False) for before, after, step in zip(sizes, widths, steps)
+        )
+        self.norms = nn.ModuleList(ConditionalNorm(width) for width in widths)
+        self.last = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False)
+
+    def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        x = torch.cat([self.label(labels), noise], 1)[:, :, None, None]
+        for conv, norm in zip(self.convs, self.norms):
+            x = torch.relu(norm(conv(x), labels))
+        return torch.tanh(self.last(x))
+
+
+class ProjectionDiscriminator(nn.Module):
+    """Images and classes to logits [N] (Miyato & Koyama 2018)."""
+
+    def __init__(self, channels: int, widths: list[int]):
+        super().__init__()
+        self.features = discriminator(channels, widths)[:-3]
+        self.last = nn.Linear(16 * widths[-1], 1)
+        self.projection = nn.Embedding(CLASSES, widths[-1])
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        x = self.features(images)
+        return self.last(x.flatten(1)).squeeze(1) + (self.projection(labels) * x.sum([2, 3])).sum(1)
+
+
+class Cgan(Dcgan):
+    """A conditional GAN of convolutions."""
+
+    def __init__(self, size: int, channels: int, batch: int, mode: str):
+        super().__init__(size, channels, batch, "eager")
+        widths = [64 * 2**stage for stage in range(size.bit_length() - 3)]
+        self.netG = ConditionalGenerator(channels, widths[::-1]).apply(initialise)
+        self.netD = ProjectionDiscriminator(channels, widths).apply(initialise)
+        self.optimizerG = torch.optim.Adam(self.netG.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.optimizerD = torch.optim.Adam(self.netD.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.labels = [torch.randint(0, CLASSES, (batch,)) for _ in range(8)]
+        if mode == "compile":
+            self.netG, self.netD = torch.compile(self.netG), torch.compile(self.netD)
+
+    def iteration(self) -> None:
+        real, labels = self.next_real(), self.labels[self.iterations % len(self.labels)]
+        criterion = nn.functional.binary_cross_entropy_with_logits
+
+        self.netD.zero_grad()
+        output = self.netD(real, labels)
+        errD_real = criterion(output, torch.ones_like(output))
+        errD_real.backward()
+
+        asked = torch.randint(0, CLASSES, (self.batch,))
+        fake = self.netG(torch.randn(self.batch, LATENT), asked)
+        output = self.netD(fake.detach(), asked)
+        errD_fake = criterion(output, torch.zeros_like(output))
+        errD_fake.backward()
+        self.optimizerD.step()
+
+        self.netG.zero_grad()
+        output = self.netD(fake, asked)
+        errG = criterion(output, torch.ones_like(output))
+        errG.backward()
+        self.optimizerG.step()
+        self.log(errD_real + errD_fake, errG, "")
+
+
+class MlpGenerator(nn.Module):
+    def __init__(self, values: int):
+        super().__init__()
+        self.label = nn.Embedding(CLASSES, CLASSES)
+        layers = [nn.Linear(LATENT + CLASSES, 128), nn.LeakyReLU(0.2, inplace=True)]
+        for before, after in ((128, 256), (256, 512), (512, 1024)):
+            layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.LeakyReLU(0.2, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Linear(1024, values), nn.Tanh())
+
+    def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.layers(torch.cat([self.label(labels), noise], 1)).view(len(noise), 1, 32, 32)
+
+
+class MlpDiscriminator(nn.Module):
+    def __init__(self, values: int):
+        super().__init__()
+        self.label = nn.Embedding(CLASSES, CLASSES)
+        layers = [nn.Linear(CLASSES + values, 512), nn.LeakyReLU(0.2, inplace=True)]
+        for _ in range(2):
+            layers += [nn.Linear(512, 512), nn.Dropout(0.4), nn.LeakyReLU(0.2, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Linear(512, 1))
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.layers(torch.cat([images.flatten(1), self.label(labels)], 1))
+
+
+class MlpCgan(Cgan):
+    """The same of fully connected layers: squared losses, the generator first."""
+
+    def __init__(self, size: int, channels: int, batch: int, mode: str):
+        super().__init__(size, channels, batch, "eager")
+        self.netG, self.netD = MlpGenerator(size * size), MlpDiscriminator(size * size)
+        if mode == "compile":
+            self.netG, self.netD = torch.compile(self.netG), torch.compile(self.netD)
+        self.optimizerG = torch.optim.Adam(self.netG.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.optimizerD = torch.optim.Adam(self.netD.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.criterion = nn.MSELoss()
+
+    def iteration(self) -> None:
+        real, labels = self.next_real(), self.labels[self.iterations % len(self.labels)]
+        valid, fake = torch.ones(self.batch, 1), torch.zeros(self.batch, 1)
+
+        self.optimizerG.zero_grad()
+        asked = torch.randint(0, CLASSES, (self.batch,))
+        images = self.netG(torch.randn(self.batch, LATENT), asked)
+        errG = self.criterion(self.netD(images, asked), valid)
+        errG.backward()
+        self.optimizerG.step()
+
+        self.optimizerD.zero_grad()
+        errD_real = self.criterion(self.netD(real, labels), valid)
+        errD_fake = self.criterion(self.netD(images.detach(), asked), fake)
+        errD = (errD_real + errD_fake) / 2
+        errD.backward()
+        self.optimizerD.step()
+        self.log(errD, errG, "")
+
+
 class Inception:
     """Features as pytorch-fid takes them, of random weights: those of 2015 are 91 MB to download."""
 
@@ -318,7 +468,8 @@ def peak_mb() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    small = {"dcgan-32-f32": Dcgan, "dcgan-32-r1": R1, "dcgan-32-wgan-gp": WganGp}
+    small = {"dcgan-32-f32": Dcgan, "dcgan-32-r1": R1, "dcgan-32-wgan-gp": WganGp, "cgan-32-f32": Cgan}
+    small["cgan-mlp"] = MlpCgan
     scores = ["fid", "kid", "prdc"]
     inceptions = ["inception", "inception-bf16"]
     parser.add_argument("case", choices=["dcgan-64-f32", "dcgan-64-bf16", *small, *inceptions, *scores, "loader"])
@@ -340,9 +491,9 @@ def main() -> None:
     elif options.case in scores:
         work = Score(options.case)
     elif options.case in small:
-        if small[options.case] is not Dcgan and mode != "eager":
+        if small[options.case] in (R1, WganGp) and mode != "eager":
             parser.error(f"the case `{options.case}` has a gradient penalty and runs with --mode eager only")
-        work = small[options.case](size=32, channels=1, batch=128, mode=mode)
+        work = small[options.case](size=32, channels=1, batch=64 if options.case == "cgan-mlp" else 128, mode=mode)
     else:
         work = Dcgan(size=64, channels=3, batch=64, mode=mode)
 

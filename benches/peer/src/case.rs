@@ -1,14 +1,17 @@
 //! The cases: what one iteration of each is.
 
 use anyhow::{Context, Result};
+use cgan::Cgan;
 use clap::ValueEnum;
 use dcgan::{Config, Dcgan, DiscriminatorNorm};
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
+use gan_core::ema::EmaConfig;
 use gan_core::game::RegularizerConfig;
 use gan_core::loss::AdversarialLoss;
 use gan_core::random::Streams;
 use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
+use gan_core::variant::Variant;
 use tempfile::TempDir;
 
 use crate::Options;
@@ -33,6 +36,12 @@ pub enum Case {
     /// Those networks with the Wasserstein loss and its gradient penalty (λ = 10), one critic update a step.
     #[value(name = "dcgan-32-wgan-gp")]
     Dcgan32WganGp,
+    /// Those networks, told one of 10 classes: conditional normalisation and projection.
+    #[value(name = "cgan-32-f32")]
+    Cgan32F32,
+    /// PyTorch-GAN's conditional GAN of fully connected layers: 32x32x1, batch 64.
+    #[value(name = "cgan-mlp")]
+    CganMlp,
     /// Inception's 2,048 features of 32 pictures of 299x299.
     #[value(name = "inception")]
     Inception,
@@ -66,7 +75,7 @@ pub enum Work {
 /// A run as `gan train` does it: steps, averages, log; without pictures and checkpoints.
 pub struct Training {
     name: String,
-    gan: Dcgan,
+    gan: Box<dyn Variant<Batch = ImageBatch>>,
     reals: Reals,
     trainer: Trainer,
     _run_folder: TempDir,
@@ -85,9 +94,18 @@ impl Work {
         let precision = options.precision.as_deref().unwrap_or(named);
         let policy = DevicePolicy::resolve(&options.device, precision, options.threads)?;
         policy.apply();
-        let config = config(options.case);
-        let reals = Reals::new(&config, &policy)?;
-        let gan = Dcgan::new(config, &policy, 1)?;
+        let (gan, shape): (Box<dyn Variant<Batch = ImageBatch>>, _) = match conditional(options.case)? {
+            Some(config) => {
+                let shape = [config.batch, config.channels, config.size, config.size];
+                (Box::new(Cgan::new(config, &policy, 1)?), shape)
+            }
+            None => {
+                let config = config(options.case);
+                let shape = [config.batch, config.channels, config.size, config.size];
+                (Box::new(Dcgan::new(config, &policy, 1)?), shape)
+            }
+        };
+        let reals = Reals::new(shape, &policy)?;
         let run_folder = tempfile::tempdir().context("cannot make a folder for the run")?;
         let run = RunDir::create(&run_folder.path().join("run"), "")?;
         let train = TrainConfig {
@@ -97,7 +115,7 @@ impl Work {
             evaluate_images: 0,
             ..TrainConfig::default()
         };
-        let identity = Identity::of(&gan, gan.config())?;
+        let identity = Identity::of(gan.as_ref(), &())?;
         let trainer = Trainer::new(train, policy, run, identity)?;
         let name = format!("gan {precision}");
         Ok(Self::Training(Box::new(Training { name, gan, reals, trainer, _run_folder: run_folder })))
@@ -116,7 +134,7 @@ impl Work {
         match self {
             Self::Training(training) => {
                 let Training { gan, reals, trainer, .. } = &mut **training;
-                trainer.advance(gan, reals)?;
+                trainer.advance(gan.as_mut(), reals)?;
                 Ok(())
             }
             Self::Loader(loader) => loader.iteration(),
@@ -150,18 +168,33 @@ fn config(case: Case) -> Config {
     }
 }
 
+/// Conditional networks, where the case has some.
+fn conditional(case: Case) -> Result<Option<cgan::Config>> {
+    let preset = match case {
+        Case::Cgan32F32 => "fashion-mnist-32",
+        Case::CganMlp => "mlp-32",
+        _ => return Ok(None),
+    };
+    let classes = (0..CLASSES).map(|class| class.to_string()).collect();
+    // Their generator has no average.
+    let ema = EmaConfig::default();
+    Ok(Some(cgan::Config { classes, ema, ..cgan::Config::preset(preset)? }))
+}
+
+const CLASSES: i64 = 10;
+
 /// The same few random batches over and over, so that nothing but training is timed.
 struct Reals {
-    batches: Vec<tch::Tensor>,
+    batches: Vec<(tch::Tensor, tch::Tensor)>,
     position: u64,
 }
 
 impl Reals {
-    fn new(config: &Config, policy: &DevicePolicy) -> Result<Self> {
-        let shape = [config.batch, config.channels, config.size, config.size];
-        let batch = |number| -> Result<tch::Tensor> {
-            let uniform = Streams::new(1, 0, number, policy.device).uniform("reals", &shape)?;
-            Ok(uniform.f_mul_scalar(2.0)?.f_add_scalar(-1.0)?)
+    fn new(shape: [i64; 4], policy: &DevicePolicy) -> Result<Self> {
+        let batch = |number| -> Result<(tch::Tensor, tch::Tensor)> {
+            let streams = Streams::new(1, 0, number, policy.device);
+            let images = streams.uniform("reals", &shape)?.f_mul_scalar(2.0)?.f_add_scalar(-1.0)?;
+            Ok((images, streams.integers("labels", CLASSES, &shape[..1])?))
         };
         Ok(Self { batches: (0..8).map(batch).collect::<Result<_>>()?, position: 0 })
     }
@@ -169,9 +202,13 @@ impl Reals {
 
 impl Source<ImageBatch> for Reals {
     fn next(&mut self) -> gan_core::error::Result<ImageBatch> {
-        let images = self.batches[self.position as usize % self.batches.len()].shallow_clone();
+        let (images, labels) = &self.batches[self.position as usize % self.batches.len()];
         self.position += 1;
-        Ok(ImageBatch { images, labels: None, attributes: None })
+        Ok(ImageBatch {
+            images: images.shallow_clone(),
+            labels: Some(labels.shallow_clone()),
+            attributes: None,
+        })
     }
 
     fn position(&self) -> u64 {

@@ -65,15 +65,22 @@ impl Conditions {
         }
     }
 
-    /// Labels of the data as networks are told them.
+    /// Labels of the data as networks are told them. Of classes also mixtures, which a generator takes: the share of each.
     ///
     /// # Shapes
-    /// i64 `[N]` to the same; f32 `[N, K]` to `[N, K + 1]`
+    /// i64 `[N]` to the same; f32 `[N, K]` of attributes to `[N, K + 1]`; f32 `[N, classes]` of mixtures to as many as there are rows in
+    /// a table
     ///
     /// # Errors
     /// Labels of another shape; LibTorch's.
     pub fn told(&self, labels: &Tensor) -> Result<Tensor> {
         match &self.kind {
+            Kinds::Classes(classes) if labels.is_floating_point() => {
+                shape("shares of classes", labels, &[ANY, *classes])?;
+                let none = [labels.size()[0], i64::from(self.with_none)];
+                let none = Tensor::f_zeros(none, (Kind::Float, labels.device()))?;
+                Ok(Tensor::f_cat(&[labels.shallow_clone(), none], 1)?)
+            }
             Kinds::Classes(_) => {
                 shape("labels", labels, &[ANY])?;
                 Ok(labels.shallow_clone())

@@ -6,7 +6,7 @@ use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::DiscriminatorNorm;
 use gan_core::optim::AdamConfig;
-use gan_core::settings;
+use gan_core::settings::{self, TakeLabels};
 use gan_core::trainer::TrainConfig;
 use gan_core::variant::Attribute;
 use serde::{Deserialize, Serialize};
@@ -324,6 +324,47 @@ impl Config {
     /// Doublings from 4 pixels to `size`.
     pub(crate) fn doublings(&self) -> u32 {
         self.size.trailing_zeros() - 2
+    }
+}
+
+impl TakeLabels for Config {
+    fn take_labels(&mut self, classes: &[String], attributes: &[Attribute]) -> Result<()> {
+        let refuse = |field: &str, why: String| Err(Error::config(format!("cgan.{field}"), why));
+        match self.condition {
+            Condition::Classes if classes.is_empty() && !attributes.is_empty() => refuse(
+                "condition",
+                "the data has attributes and no classes; learn from them with --set condition=attributes"
+                    .to_owned(),
+            ),
+            Condition::Classes if classes.is_empty() => {
+                let why = "the data has no classes to learn from; put the images of each class into a folder of its own";
+                refuse("classes", why.to_owned())
+            }
+            Condition::Classes if !self.classes.is_empty() && self.classes != classes => {
+                let [ours, theirs] = [&self.classes, classes].map(|names| names.join(", "));
+                refuse("classes", format!("are {ours}, but the data has {theirs}"))
+            }
+            Condition::Classes => {
+                self.classes = classes.to_vec();
+                self.validate_names()
+            }
+            Condition::Attributes if attributes.is_empty() => {
+                let why = "the data has none; put an attributes.csv beside the images, with a column of numbers for each";
+                refuse("attributes", why.to_owned())
+            }
+            Condition::Attributes => {
+                let names = |all: &[Attribute]| all.iter().map(|a| a.name.clone()).collect::<Vec<_>>();
+                let (ours, theirs) = (names(&self.attributes), names(attributes));
+                if !ours.is_empty() && ours != theirs {
+                    let why = format!("are {}, but the data has {}", ours.join(", "), theirs.join(", "));
+                    return refuse("attributes", why);
+                }
+                if ours.is_empty() {
+                    self.attributes = attributes.to_vec();
+                }
+                self.validate_names()
+            }
+        }
     }
 }
 

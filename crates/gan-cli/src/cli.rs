@@ -1,6 +1,8 @@
 //! The arguments, and what happens when they cannot be read.
 
-use crate::commands::{completions, data, doctor, evaluate, info, interpolate, modes, resume, sample, train};
+use crate::commands::{
+    augment, completions, data, doctor, evaluate, info, interpolate, modes, resume, sample, train,
+};
 use crate::failure::USAGE;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -38,6 +40,8 @@ pub enum Command {
     Interpolate(interpolate::Args),
     /// Score samples, or a folder of images, against real ones: FID, KID, precision and recall
     Evaluate(Box<evaluate::Args>),
+    /// Fill a labelled set up with generated images, and see whether a classifier is better for it
+    Augment(Box<augment::Args>),
     /// How many modes a run covers, where they are known: points and stacked images
     Modes(modes::Args),
     /// What a run or checkpoint is and how far it came

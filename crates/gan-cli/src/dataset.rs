@@ -169,6 +169,11 @@ impl Opened {
         self.images().map_or(&[], DataSet::notes)
     }
 
+    /// Names of the classes; none for points and stacked images.
+    pub fn classes(&self) -> &[String] {
+        if let Self::Images(set) = self { set.classes() } else { &[] }
+    }
+
     /// Channels of every image.
     pub fn channels(&self) -> i64 {
         match self {

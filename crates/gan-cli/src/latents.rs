@@ -31,20 +31,6 @@ pub fn check_truncation(truncation: f64) -> Result<()> {
     Err(usage(format!("--truncation {truncation}: expected a number from 0 to 10; 1 is none")))
 }
 
-/// Refuses a `--class` that the variant does not have.
-///
-/// # Errors
-/// A variant without classes; a number outside its classes.
-pub fn check_class(class: Option<i64>, classes: i64) -> Result<()> {
-    match (classes, class) {
-        (0, Some(_)) => Err(usage("--class: this variant knows no classes")),
-        (_, Some(class)) if !(0..classes).contains(&class) => {
-            Err(usage(format!("--class {class}: there are {classes}, numbered from 0")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Spherical interpolation (Shoemake 1985; for GANs White 2016): `steps` latents from `a` to `b`, both
 /// included. A straight line would leave the shell on which Gaussian latents lie, and look washed out.
 ///

@@ -1,4 +1,4 @@
-//! What one sees while training: a bar on a terminal, plain lines elsewhere.
+//! What one sees while waiting: a bar on a terminal; while training, plain lines elsewhere.
 
 use crate::say::{duration, note, thousands};
 use gan_core::trainer::Report;
@@ -8,6 +8,17 @@ use std::time::{Duration, Instant};
 
 /// Plain lines come at most this often, but for the first and the last.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+/// A bar for work of a known length, on stderr if that is a terminal.
+pub fn counted(what: &str, total: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg}: {bar:20} {human_pos} of {human_len}, {eta} left");
+    ProgressBar::new(total)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(what.to_owned())
+}
 
 /// Shows how far training has come, on stderr.
 #[derive(Debug)]

@@ -2,13 +2,14 @@
 //! one line in this crate's Cargo.toml); everything else in this crate works through it.
 //!
 //! A variant's `Config` is serde data with the fields `size`, `channels` and `batch` (which `--size`,
-//! `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`; the variant itself is made
-//! by `new(config, &policy, seed)`.
+//! `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`, and takes labels
+//! (`gan_core::settings::TakeLabels`); the variant itself is made by `new(config, &policy, seed)`.
 
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
+use gan_core::settings::TakeLabels;
 use gan_core::trainer::TrainConfig;
-use gan_core::variant::ImageGan;
+use gan_core::variant::{Attribute, ImageGan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -92,6 +93,14 @@ macro_rules! variants {
                 match self { $(Self::$Name(config) => config.warnings()),+ }
             }
 
+            /// Takes over the classes and attributes of the data; variants without conditions do not care.
+            ///
+            /// # Errors
+            /// Data without what the variant learns from, or with other classes than it was told.
+            pub fn take_labels(&mut self, classes: &[String], attributes: &[Attribute]) -> Result<()> {
+                match self { $(Self::$Name(config) => Ok(config.take_labels(classes, attributes)?)),+ }
+            }
+
             /// Height and width of images.
             pub fn size(&self) -> i64 {
                 match self { $(Self::$Name(config) => config.size),+ }
@@ -119,6 +128,8 @@ macro_rules! variants {
 }
 
 variants! {
+    /// Conditional GAN (Mirza and Osindero 2014): noise and a class or attributes to images of up to 128 pixels
+    Cgan { word: "cgan", config: cgan::Config, gan: cgan::Cgan, preset: "fashion-mnist-32" }
     /// Deep convolutional GAN (Radford, Metz and Chintala 2015): noise to images of 16 to 256 pixels
     Dcgan { word: "dcgan", config: dcgan::Config, gan: dcgan::Dcgan, preset: "fashion-mnist-32" }
     /// The original GAN (Goodfellow et al. 2014): noise to points in the plane or images of up to 64 pixels

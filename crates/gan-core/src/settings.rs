@@ -1,6 +1,19 @@
-//! What configurations say alike when a setting cannot work.
+//! What configurations do and say alike.
 
 use crate::error::{Error, Result};
+use crate::variant::Attribute;
+
+/// A configuration that the data has a say in.
+pub trait TakeLabels {
+    /// Takes over the names of the data's classes and its attributes. A variant without conditions does not care.
+    ///
+    /// # Errors
+    /// Data without what the variant learns from, or with others than the configuration names.
+    fn take_labels(&mut self, classes: &[String], attributes: &[Attribute]) -> Result<()> {
+        let _ = (classes, attributes);
+        Ok(())
+    }
+}
 
 /// Whole numbers of a configuration's `section`, each with its field and the least and most it may be.
 ///

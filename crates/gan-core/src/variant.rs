@@ -184,7 +184,8 @@ pub trait Generate {
     /// Images from latents.
     ///
     /// # Shapes
-    /// `z` f32 `[N, latent_shape...]`, `labels` i64 `[N]` of classes or f32 `[N, K]` of attributes; out f32 in [-1, 1],
+    /// `z` f32 `[N, latent_shape...]`, `labels` i64 `[N]` of classes, f32 `[N, classes]` of mixtures (the share of
+    /// each) or f32 `[N, K]` of attributes; out f32 in [-1, 1],
     /// `[N, C, H, W]`.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! A small classifier of grey images, trained here in about a minute: it names what a generator drew. A larger one describes
+//! A small classifier of images, trained here in about a minute: it names what a generator drew. A larger one describes
 //! images by the mean of its last map.
 //!
 //! 3x3 convolutions with batch normalisation, poolings and one linear layer; Adam with a cosine rate, images moved by up to
@@ -21,12 +21,12 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use tch::{Kind, Reduction, Tensor, no_grad};
 
-/// Grey images and their classes.
+/// Images and their classes.
 #[derive(Debug)]
 pub struct Labelled {
     /// What it is called in reports.
     pub name: String,
-    /// u8 `[N, 1, H, W]`, H and W at least 8.
+    /// u8 `[N, C, H, W]`, H and W at least 8.
     pub images: Tensor,
     /// i64 `[N]`, each in 0..classes.
     pub labels: Tensor,
@@ -43,13 +43,15 @@ pub struct Recipe {
     pub batch: i64,
     /// First weights, order and shifts are a function of it.
     pub seed: u64,
+    /// Every so many images one is kept out of training and gives the accuracy; 0: none is.
+    pub test_every: i64,
     /// What is trained.
     pub layout: Layout,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { epochs: 12, batch: 100, seed: 1, layout: Layout::NAMING }
+        Self { epochs: 12, batch: 100, seed: 1, test_every: 6, layout: Layout::NAMING }
     }
 }
 
@@ -83,8 +85,6 @@ pub struct Classifier {
 
 /// Raised when the network or its training changes, so that no old file is taken for a new one.
 const VERSION: &str = "gan-metrics classifier 1";
-/// Every so many images one is for testing.
-const TEST_EVERY: i64 = 6;
 const LARGEST_SHIFT: i64 = 2;
 /// Images that are classified together.
 const AT_A_TIME: i64 = 500;
@@ -104,8 +104,8 @@ impl Classifier {
         check(data, recipe)?;
         let policy = DevicePolicy { precision: Precision::F32, ..*policy };
         let mut weights = Parameters::new(&policy, random::key(recipe.seed, &[], "classifier"));
-        let (_, _, height, width) = data.images.size4()?;
-        let network = Network::new(weights.root(), recipe.layout, data.classes, [height, width])?;
+        let (_, channels, height, width) = data.images.size4()?;
+        let network = Network::new(weights.root(), recipe.layout, data.classes, [channels, height, width])?;
         let name = data.name.clone();
         let mut classifier = Self { network, policy, name, accuracy: 0.0, class_shares: class_shares(data)? };
         let path = cache.map(|folder| Ok::<_, Error>(folder.join(file_name(data, recipe)?))).transpose()?;
@@ -132,7 +132,7 @@ impl Classifier {
     pub fn read(
         bytes: &[u8],
         name: &str,
-        (layout, classes, size): (Layout, i64, [i64; 2]),
+        (layout, classes, size): (Layout, i64, [i64; 3]),
         policy: &DevicePolicy,
     ) -> Result<Self> {
         let policy = DevicePolicy { precision: Precision::F32, ..*policy };
@@ -161,7 +161,7 @@ impl Classifier {
     /// The class of each image.
     ///
     /// # Shapes
-    /// `images` u8 `[N, 1, H, W]` with the H and W of the training images; out i64 `[N]`
+    /// `images` u8 `[N, C, H, W]` as the training images; out i64 `[N]`
     ///
     /// # Errors
     /// Images of another shape or kind; LibTorch's.
@@ -185,8 +185,8 @@ impl Classifier {
 
     /// [`Classifier::describe`] of images f32 in [-1, 1].
     pub(crate) fn describe_signed(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
-        let [height, width] = self.network.size;
-        shape("images to classify", images, &[ANY, 1, height, width])?;
+        let [channels, height, width] = self.network.size;
+        shape("images to classify", images, &[ANY, channels, height, width])?;
         no_grad(|| {
             let (mut features, mut logits) = (Vec::new(), Vec::new());
             for part in images.f_split(AT_A_TIME, 0)? {
@@ -203,7 +203,10 @@ impl Classifier {
     fn train(&mut self, weights: Parameters, data: &Labelled, recipe: &Recipe) -> Result<()> {
         let device = self.policy.device;
         let numbers = Tensor::f_arange(data.images.size()[0], (Kind::Int64, data.images.device()))?;
-        let is_test = numbers.f_remainder(TEST_EVERY)?.f_eq(TEST_EVERY - 1)?;
+        let is_test = match recipe.test_every {
+            0 => numbers.f_lt(0)?,
+            every => numbers.f_remainder(every)?.f_eq(every - 1)?,
+        };
         let part = |chosen: &Tensor| -> Result<(Tensor, Tensor)> {
             let chosen = chosen.f_nonzero()?.f_reshape([-1i64])?;
             Ok((data.images.f_index_select(0, &chosen)?, data.labels.f_index_select(0, &chosen)?))
@@ -240,10 +243,23 @@ impl Classifier {
             // Nobody asks for them; they would only pile up.
             recorder.drain();
         }
-        let (images, labels) = part(&is_test)?;
-        let right = self.classify(&images)?.f_eq_tensor(&labels.f_to_device(images.device())?)?;
-        self.accuracy = right.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?.f_double_value(&[])?;
+        if recipe.test_every > 0 {
+            let (images, labels) = part(&is_test)?;
+            self.accuracy = self.accuracy_on(&images, &labels)?;
+        }
         Ok(())
+    }
+
+    /// The share of images that it names rightly.
+    ///
+    /// # Shapes
+    /// `images` as in [`Classifier::classify`], `labels` i64 `[N]`
+    ///
+    /// # Errors
+    /// As [`Classifier::classify`].
+    pub fn accuracy_on(&self, images: &Tensor, labels: &Tensor) -> Result<f64> {
+        let right = self.classify(images)?.f_eq_tensor(&labels.f_to_device(images.device())?)?;
+        Ok(right.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?.f_double_value(&[])?)
     }
 }
 
@@ -254,13 +270,14 @@ struct Network {
     convolutions: Vec<(Conv2d, BatchNorm2d)>,
     weight: Tensor,
     bias: Tensor,
-    size: [i64; 2],
+    /// Channels, height and width.
+    size: [i64; 3],
 }
 
 impl Network {
-    fn new(mut scope: Scope, layout: Layout, classes: i64, size: [i64; 2]) -> Result<Self> {
+    fn new(mut scope: Scope, layout: Layout, classes: i64, size: [i64; 3]) -> Result<Self> {
         let mut convolutions = Vec::new();
-        let mut inputs = 1;
+        let mut inputs = size[0];
         for (index, &outputs) in (1..).zip(layout.channels) {
             let options = ConvOptions { kernel: 3, stride: 1, padding: 1, bias: false };
             // He et al. 2015, equation 10.
@@ -271,7 +288,7 @@ impl Network {
             inputs = outputs;
         }
         if !layout.averaged {
-            inputs *= size.iter().map(|size| size >> layout.halved.len()).product::<i64>();
+            inputs *= size[1..].iter().map(|size| size >> layout.halved.len()).product::<i64>();
         }
         let init = Init::Normal { mean: 0.0, std: (1.0 / inputs as f64).sqrt() };
         let mut linear = scope.sub("linear");
@@ -281,7 +298,7 @@ impl Network {
     }
 
     /// # Shapes
-    /// `x` `[N, 1, H, W]` in [-1, 1]; out `[N, features]`
+    /// `x` `[N, C, H, W]` in [-1, 1]; out `[N, features]`
     fn features(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut x = x.shallow_clone();
         for (index, (convolution, norm)) in self.convolutions.iter().enumerate() {
@@ -313,13 +330,18 @@ fn shifted(images: &Tensor, key: u64) -> Result<Tensor> {
 }
 
 fn check(data: &Labelled, recipe: &Recipe) -> Result<()> {
-    shape("images to learn", &data.images, &[ANY, 1, ANY, ANY])?;
+    shape("images to learn", &data.images, &[ANY; 4])?;
     let (count, _, height, width) = data.images.size4()?;
     shape("labels", &data.labels, &[count])?;
     if data.images.kind() != Kind::Uint8 || data.labels.kind() != Kind::Int64 {
         return Err(Error::config("classifier", "learns u8 images with i64 labels"));
     }
-    if height.min(width) < 8 || recipe.batch < 2 || recipe.epochs < 1 || count < 2 * recipe.batch {
+    if height.min(width) < 8
+        || recipe.batch < 2
+        || recipe.epochs < 1
+        || recipe.test_every < 0
+        || count < 2 * recipe.batch
+    {
         let why = format!("cannot learn {count} images of {height} x {width} in batches of {}", recipe.batch);
         return Err(Error::config("classifier", why));
     }

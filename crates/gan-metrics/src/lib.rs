@@ -15,6 +15,7 @@
 //! Every number is a pure function of its arguments: projections and the classifier's training are keyed by a
 //! seed. Nothing here decodes an image or knows a variant.
 
+mod classes;
 pub mod classifier;
 pub mod diversity;
 pub mod extract;

@@ -1,5 +1,6 @@
 //! All scores of two sets of images from features that were extracted once.
 
+use crate::classes;
 use crate::extract::{Extract, Features};
 use crate::kernel::{KernelOptions, kernel_distance};
 use crate::{Gaussian, frechet, inception_score, neighbours};
@@ -17,6 +18,10 @@ pub enum Score {
     FidInfinity,
     /// Of each class on its own, and their mean (intra-FID: Miyato & Koyama 2018).
     FidPerClass,
+    /// The share of images that the extractor's classifier takes for what they were asked to be.
+    ClassAccuracy,
+    /// How far images of one class lie apart in feature space.
+    ClassDiversity,
     /// Kernel distance (Bińkowski et al. 2018).
     Kid,
     /// Inception score (Salimans et al. 2016).
@@ -27,14 +32,21 @@ pub enum Score {
 
 impl Score {
     /// All, with the words of the command line.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("fid", Self::Fid),
         ("fid-infinity", Self::FidInfinity),
         ("fid-per-class", Self::FidPerClass),
+        ("class-accuracy", Self::ClassAccuracy),
+        ("class-diversity", Self::ClassDiversity),
         ("kid", Self::Kid),
         ("is", Self::Is),
         ("prdc", Self::Neighbours),
     ];
+
+    /// Whether both sides must have classes.
+    pub fn needs_classes(self) -> bool {
+        matches!(self, Self::FidPerClass | Self::ClassAccuracy | Self::ClassDiversity)
+    }
 
     /// Whether features of all images are needed, and not only their mean and covariance.
     pub fn needs_features(self) -> bool {
@@ -161,16 +173,16 @@ impl Gathered {
     }
 
     /// `[N, D]`
-    fn features(&self) -> Result<Tensor> {
+    pub(crate) fn features(&self) -> Result<Tensor> {
         Ok(Tensor::f_cat(&self.kept()?.features, 0)?)
     }
 
-    fn logits(&self) -> Result<Option<Tensor>> {
+    pub(crate) fn logits(&self) -> Result<Option<Tensor>> {
         let logits = &self.kept()?.logits;
         Ok(if logits.is_empty() { None } else { Some(Tensor::f_cat(logits, 0)?) })
     }
 
-    fn labels(&self) -> Result<&[i64]> {
+    pub(crate) fn labels(&self) -> Result<&[i64]> {
         Ok(&self.kept()?.labels)
     }
 }
@@ -209,7 +221,9 @@ pub fn scores(
                 floor: None,
                 ..row("fid-infinity", true)
             }),
-            Score::FidPerClass => rows.extend(per_class(generated, real)?),
+            Score::FidPerClass => rows.extend(classes::fid(generated, real)?),
+            Score::ClassAccuracy => rows.push(classes::accuracy(generated, real)?),
+            Score::ClassDiversity => rows.push(classes::diversity(generated, real)?),
             Score::Kid => rows.push(kid(generated, real, options)?),
             Score::Is => {
                 let (Some(logits), reals) = (generated.logits()?, real.logits()?) else {
@@ -229,7 +243,7 @@ pub fn scores(
     Ok(rows)
 }
 
-fn row(score: &str, lower_is_better: bool) -> Row {
+pub(crate) fn row(score: &str, lower_is_better: bool) -> Row {
     Row { score: score.to_owned(), value: f64::NAN, spread: None, floor: None, lower_is_better }
 }
 
@@ -272,37 +286,6 @@ fn prdc(generated: &Gathered, real: &Gathered, options: ScoreOptions) -> Result<
 fn halves(features: &Tensor) -> Result<[Tensor; 2]> {
     let count = features.size()[0];
     Ok([features.f_slice(0, 0, count, 2)?, features.f_slice(0, 1, count, 2)?])
-}
-
-fn per_class(generated: &Gathered, real: &Gathered) -> Result<Vec<Row>> {
-    let (fake_labels, real_labels) = (generated.labels()?, real.labels()?);
-    let of_class = |features: &Tensor, labels: &[i64], class: i64| -> Result<Option<Gaussian>> {
-        let chosen: Vec<i64> =
-            (0..).zip(labels).filter(|(_, label)| **label == class).map(|(i, _)| i).collect();
-        if chosen.len() < 2 {
-            return Ok(None);
-        }
-        let mut gaussian = Gaussian::new(features.size()[1])?;
-        gaussian.push(&features.f_index_select(0, &Tensor::f_from_slice(&chosen)?)?)?;
-        Ok(Some(gaussian))
-    };
-    let (fakes, reals) = (generated.features()?, real.features()?);
-    let classes = real_labels.iter().max().map_or(0, |last| last + 1);
-    let mut rows = Vec::new();
-    for class in 0..classes {
-        let pair = (of_class(&fakes, fake_labels, class)?, of_class(&reals, real_labels, class)?);
-        if let (Some(fakes), Some(reals)) = pair {
-            let name = format!("fid of class {class}");
-            rows.push(Row { value: frechet(&fakes, &reals)?, ..row(&name, true) });
-        }
-    }
-    if rows.is_empty() {
-        let why = "fid-per-class needs images of known classes on both sides, two of a class at least";
-        return Err(Error::config("metrics", why));
-    }
-    let mean = rows.iter().map(|row| row.value).sum::<f64>() / rows.len() as f64;
-    rows.insert(0, Row { value: mean, ..row("fid-per-class", true) });
-    Ok(rows)
 }
 
 /// Sizes of which the distance is taken to extrapolate it.

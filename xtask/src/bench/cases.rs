@@ -18,13 +18,15 @@ const TRAINING: Comparison = Comparison { case: "", ours: &[], theirs: &[], bloc
 const METRIC: Comparison = Comparison { block: 1, memory: None, ..TRAINING };
 
 /// Time per iteration: theirs / ours.
-pub const COMPARISONS: [Comparison; 11] = [
+pub const COMPARISONS: [Comparison; 13] = [
     Comparison { case: "dcgan-64-f32", theirs: &[("eager", 1.35), ("compile", 1.0)], ..TRAINING },
     Comparison { case: "dcgan-64-bf16", theirs: &[("eager", 2.2), ("bf16", 1.2)], ..TRAINING },
     Comparison { case: "dcgan-32-f32", theirs: &[("eager", 1.5), ("compile", 1.0)], block: 3, ..TRAINING },
     // torch.compile has no second derivatives.
     Comparison { case: "dcgan-32-r1", theirs: &[("eager", 1.2)], block: 3, ..TRAINING },
     Comparison { case: "dcgan-32-wgan-gp", theirs: &[("eager", 1.2)], block: 3, ..TRAINING },
+    Comparison { case: "cgan-32-f32", theirs: &[("eager", 1.35), ("compile", 1.0)], block: 3, ..TRAINING },
+    Comparison { case: "cgan-mlp", theirs: &[("eager", 1.5), ("compile", 1.0)], block: 20, ..TRAINING },
     Comparison { case: "inception", theirs: &[("eager", 1.3)], ..METRIC },
     Comparison { case: "inception-bf16", theirs: &[("eager", 2.0)], ..METRIC },
     Comparison { case: "fid", theirs: &[("eager", 5.0)], ..METRIC },

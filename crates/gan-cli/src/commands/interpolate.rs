@@ -1,6 +1,7 @@
 //! `gan interpolate`: pictures on the way from one seed to the next.
 
 use crate::failure::usage;
+use crate::labels;
 use crate::latents;
 use crate::located::{self, Located};
 use crate::machine::Machine;
@@ -9,10 +10,10 @@ use crate::say::line;
 use anyhow::Result;
 use clap::ValueEnum;
 use gan_core::error::Error;
-use gan_core::variant::GenerateOptions;
+use gan_core::variant::{Attribute, GenerateOptions, ImageGan};
 use gan_report::{Grid, Picture};
 use std::path::{Path, PathBuf};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Between which seeds, in how many steps.
 #[derive(Debug, clap::Args)]
@@ -49,9 +50,19 @@ pub struct Args {
     /// Below 1: less variety, more typical pictures
     #[arg(long, default_value_t = 1.0, value_name = "X")]
     truncation: f64,
-    /// The class of all pictures, for variants that know classes [default: 0]
-    #[arg(long, value_name = "N")]
-    class: Option<i64>,
+    /// The class of all pictures, by name or number, for GANs that know classes [default: the first]
+    #[arg(long, value_name = "NAME|N")]
+    class: Option<String>,
+    /// The class to begin with; with one seed only the class changes
+    #[arg(long, value_name = "NAME|N", requires = "to_class", conflicts_with = "class")]
+    from_class: Option<String>,
+    /// The class to end with
+    #[arg(long, value_name = "NAME|N", requires = "from_class")]
+    to_class: Option<String>,
+    /// An attribute, for GANs that know some: the same in all pictures, or changing from A to B; can be repeated
+    /// [default: the middle]
+    #[arg(long = "attribute", value_name = "NAME=X|A..B")]
+    attributes: Vec<String>,
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
     raw_weights: bool,
@@ -63,7 +74,9 @@ const EXAMPLES: &str = "\
 Examples:
   gan interpolate runs/dcgan-fashion-mnist-32-001
   gan interpolate runs/mine --seeds 3,14,15 --steps 32 --loop
-  gan interpolate runs/mine --from 1 --to 2 --animation apng --out morph";
+  gan interpolate runs/mine --from 1 --to 2 --animation apng --out morph
+  gan interpolate runs/cgan-mine-001 --seeds 5 --from-class sandal --to-class \"ankle boot\"
+  gan interpolate runs/cgan-mine-001 --seeds 5 --attribute tilt=-30..30";
 
 /// An animation's file format.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -95,20 +108,20 @@ pub fn run(args: Args) -> Result<()> {
     }
     let policy = args.machine.policy()?;
     let gan = located::load(&checkpoint, &policy)?;
-    latents::check_class(args.class, gan.classes())?;
-
+    let labels = Ends::of(gan.as_ref(), &args)?;
     let ends = latents::of_seeds(gan.as_ref(), &seeds)?;
     let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
     let mut rows: Vec<Vec<Picture>> = Vec::new();
     for index in 0..seeds.len() as i64 - 1 {
         let way = latents::spherical(&ends.f_get(index)?, &ends.f_get(index + 1)?, args.steps as usize)?;
+        let way_of_labels = labels.way(index, seeds.len() as i64 - 1, args.steps)?;
         let mut row = Vec::new();
         for first in (0..i64::from(args.steps)).step_by(AT_A_TIME as usize) {
             let count = AT_A_TIME.min(i64::from(args.steps) - first);
             let z = way.f_narrow(0, first, count)?.f_to_device(policy.device)?;
-            let labels = match gan.classes() {
-                0 => None,
-                _ => Some(Tensor::f_full([count], args.class.unwrap_or(0), (Kind::Int64, policy.device))?),
+            let labels = match &way_of_labels {
+                Some(way) => Some(way.f_narrow(0, first, count)?.f_to_device(policy.device)?),
+                None => None,
             };
             row.extend(pictures::of_images(&gan.generate(&z, labels.as_ref(), &options)?)?);
         }
@@ -130,16 +143,68 @@ pub fn run(args: Args) -> Result<()> {
 fn seeds(args: &Args) -> Result<Vec<u64>> {
     let mut seeds = match (args.from, args.to) {
         (Some(from), Some(to)) => vec![from, to],
+        _ if args.seeds.is_empty() && args.from_class.is_some() => vec![1],
         _ if args.seeds.is_empty() => vec![1, 2, 3, 4],
         _ => args.seeds.clone(),
     };
-    if seeds.len() < 2 {
-        return Err(usage("--seeds: expected at least two, such as --seeds 1,2"));
+    let labels_change = args.from_class.is_some() || args.attributes.iter().any(|text| text.contains(".."));
+    match seeds.len() {
+        0 => return Err(usage("--seeds: expected at least one")),
+        // Only the labels change.
+        1 if labels_change => seeds.push(seeds[0]),
+        1 => return Err(usage("--seeds: expected at least two, such as --seeds 1,2")),
+        _ => {}
     }
     if args.closed {
         seeds.push(seeds[0]);
     }
     Ok(seeds)
+}
+
+/// Labels at the beginning and at the end, f32 `[K]`: shares of classes or attributes; none where the GAN takes none.
+struct Ends(Option<[Tensor; 2]>);
+
+impl Ends {
+    fn of(gan: &dyn ImageGan, args: &Args) -> Result<Self> {
+        let known = gan.attributes();
+        if let (Some(text), true) = (args.attributes.first(), known.is_empty()) {
+            return Err(usage(format!("--attribute {text}: this GAN knows no attributes")));
+        }
+        let names = gan.class_names();
+        let share = |word: Option<&String>| -> Result<Tensor> {
+            let class = word.map_or(Ok(0), |word| labels::class_number(word, names))?;
+            let one = Tensor::f_zeros([names.len() as i64], (Kind::Float, Device::Cpu))?;
+            let _ = one.f_get(class)?.f_fill_(1.0)?;
+            Ok(one)
+        };
+        let [from, to] = [&args.from_class, &args.to_class].map(|end| end.as_ref().or(args.class.as_ref()));
+        if !names.is_empty() || from.is_some() {
+            return Ok(Self(Some([share(from)?, share(to)?])));
+        }
+        if known.is_empty() {
+            return Ok(Self(None));
+        }
+        let middle = |attribute: &Attribute| ((attribute.low + attribute.high) / 2.0) as f32;
+        let mut ends = [0, 1].map(|_| known.iter().map(middle).collect::<Vec<f32>>());
+        for text in &args.attributes {
+            let (index, values) = labels::attribute(text, known)?;
+            let (from, to) = values.split_once("..").unwrap_or((values, values));
+            for (end, value) in ends.iter_mut().zip([from, to]) {
+                end[index] = labels::number(text, value, &known[index])?;
+            }
+        }
+        let [from, to] = ends;
+        Ok(Self(Some([Tensor::f_from_slice(&from)?, Tensor::f_from_slice(&to)?])))
+    }
+
+    /// The `index`-th of `parts` parts of the way, both its ends included, f32 `[steps, K]`.
+    fn way(&self, index: i64, parts: i64, steps: u32) -> Result<Option<Tensor>> {
+        let Some([from, to]) = &self.0 else { return Ok(None) };
+        let at: Vec<f32> =
+            (0..steps).map(|step| (index as f32 + step as f32 / (steps - 1) as f32) / parts as f32).collect();
+        let at = Tensor::f_from_slice(&at)?.f_unsqueeze(1)?;
+        Ok(Some(from.f_add(&to.f_sub(from)?.f_mul(&at)?)?))
+    }
 }
 
 /// Every picture once and large enough to be seen; a way that is not closed is gone back, so that

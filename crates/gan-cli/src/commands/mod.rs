@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod augment;
 pub mod completions;
 pub mod data;
 pub mod doctor;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Sample(args) => sample::run(args)?,
         Command::Interpolate(args) => interpolate::run(args)?,
         Command::Evaluate(args) => evaluate::run(*args)?,
+        Command::Augment(args) => augment::run(*args)?,
         Command::Modes(args) => modes::run(args)?,
         Command::Info(args) => info::run(args)?,
         Command::Data(args) => data::run(args)?,

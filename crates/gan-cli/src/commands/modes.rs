@@ -3,9 +3,10 @@
 use crate::config::amount;
 use crate::dataset::{self, Opened};
 use crate::failure::usage;
-use crate::latents;
+use crate::labels::Choice;
 use crate::located::{self, Located};
 use crate::machine::Machine;
+use crate::samples::Samples;
 use crate::say::{line, note, thousands};
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
@@ -90,19 +91,12 @@ pub fn run(args: Args) -> Result<()> {
 /// Samples of consecutive seeds, as `gan sample` makes them.
 fn generate(gan: &dyn ImageGan, count: usize, args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
     let options = GenerateOptions { truncation: 1.0, average: !args.raw_weights };
+    let labels = Choice::default().of(gan)?;
+    let samples = Samples { gan, labels: &labels, options, seed: args.seed, device: policy.device };
     let mut parts = Vec::new();
     for first in (0..count).step_by(AT_A_TIME) {
-        let numbers = first..count.min(first + AT_A_TIME);
-        let seeds: Vec<u64> = numbers.map(|number| args.seed.wrapping_add(number as u64)).collect();
-        let z = latents::of_seeds(gan, &seeds)?.f_to_device(policy.device)?;
-        let labels = match gan.classes() {
-            0 => None,
-            classes => {
-                let labels: Vec<i64> = (first as i64..).take(seeds.len()).map(|n| n % classes).collect();
-                Some(Tensor::f_from_slice(&labels)?.f_to_device(policy.device)?)
-            }
-        };
-        parts.push(gan.generate(&z, labels.as_ref(), &options)?.f_to_device(Device::Cpu)?);
+        let numbers = first as u64..count.min(first + AT_A_TIME) as u64;
+        parts.push(samples.of(numbers)?.f_to_device(Device::Cpu)?);
     }
     Ok(Tensor::f_cat(&parts, 0)?)
 }

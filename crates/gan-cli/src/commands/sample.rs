@@ -2,10 +2,12 @@
 
 use crate::config::amount;
 use crate::failure::usage;
+use crate::labels::{self, Labels};
 use crate::latents;
 use crate::located::{self, Located};
 use crate::machine::Machine;
 use crate::pictures;
+use crate::samples::Samples;
 use crate::say::line;
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
@@ -16,7 +18,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use std::path::{Path, PathBuf};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// How many pictures of what, and where to.
 #[derive(Debug, clap::Args)]
@@ -49,9 +51,11 @@ pub struct Args {
     /// Below 1: less variety, more typical pictures
     #[arg(long, default_value_t = 1.0, value_name = "X")]
     truncation: f64,
-    /// The class of all pictures, for variants that know classes [default: all in turn]
-    #[arg(long, value_name = "N")]
-    class: Option<i64>,
+    #[command(flatten)]
+    labels: labels::Choice,
+    /// A sheet with a row of N pictures for each of these classes, or for all: the same seeds in every row
+    #[arg(long, value_delimiter = ',', value_name = "all|A,B,...", conflicts_with_all = ["class", "single", "grid"])]
+    classes: Vec<String>,
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
     raw_weights: bool,
@@ -67,6 +71,8 @@ Examples:
   gan sample runs/dcgan-fashion-mnist-32-001
   gan sample runs/dcgan-fashion-mnist-32-001 --best
   gan sample runs/dcgan-fashion-mnist-32-001 --count 100 --grid=10 --out sheet.png
+  gan sample runs/cgan-fashion-mnist-32-001 --class sneaker --count 16
+  gan sample runs/cgan-fashion-mnist-32-001 --classes all         a row for each class
   gan sample runs/vanilla-ring8-001 --count 10000       points: a scatter plot and a CSV
   gan sample runs/mine/checkpoints/000200000 --count 1000 --single --out pictures/ --format webp";
 
@@ -104,7 +110,12 @@ pub fn run(args: Args) -> Result<()> {
     let gan = located::load(&checkpoint, &policy)?;
     let config = located::config_of(&checkpoint)?;
     let is_points = config.gan.size() == 1;
+    if !args.classes.is_empty() {
+        return rows_of_classes(gan.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
+    }
     let total = args.count.unwrap_or(if is_points { 2_500 } else { 64 });
+    let asked = args.labels.of(gan.as_ref())?;
+    let samples = samples(gan.as_ref(), &asked, &args, &policy);
 
     let (folder, sheet) = targets(&args, &located, checkpoint.meta.clock.images);
     std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
@@ -112,15 +123,15 @@ pub fn run(args: Args) -> Result<()> {
     let mut points = Vec::new();
     for first in (0..total).step_by(args.batch as usize) {
         let count = args.batch.min(total - first);
-        let seeds: Vec<u64> = (first..first + count).map(|index| args.seed.wrapping_add(index)).collect();
-        let images = generate(gan.as_ref(), &seeds, &args, &policy)?;
+        let images = samples.of(first..first + count)?;
         if is_points {
             points.push(images);
             continue;
         }
         let generated = pictures::of_images(&images)?;
         if args.single {
-            for (seed, picture) in seeds.iter().zip(&generated) {
+            let seeds = (first..).map(|number| args.seed.wrapping_add(number));
+            for (seed, picture) in seeds.zip(&generated) {
                 save(
                     picture,
                     &folder.join(format!("seed{seed:06}.{}", args.format.extension())),
@@ -153,6 +164,8 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
+/// A sheet is one picture in memory; past this its encoders give up, too.
+const MOST_ON_A_SHEET: u64 = 10_000;
 /// Endings of which nobody means a folder.
 const OTHER_PICTURES: [&str; 8] = ["gif", "apng", "bmp", "tif", "tiff", "avif", "svg", "pdf"];
 
@@ -166,8 +179,7 @@ fn check(args: &Args) -> Result<()> {
     if args.single && args.grid.is_none() && args.out.as_deref().is_some_and(names_a_file) {
         return Err(usage("--single writes several files: --out must be a folder"));
     }
-    // A sheet is one picture in memory; past this its encoders give up, too.
-    if let Some(count) = args.count.filter(|count| !args.single && *count > 10_000) {
+    if let Some(count) = args.count.filter(|count| !args.single && *count > MOST_ON_A_SHEET) {
         return Err(usage(format!("--count {count}: a sheet holds at most 10,000 pictures; add --single")));
     }
     Ok(())
@@ -213,21 +225,43 @@ fn names_a_file(path: &Path) -> bool {
             .is_some_and(|text| <Format as clap::ValueEnum>::from_str(&text.to_string_lossy(), true).is_ok())
 }
 
-fn generate(gan: &dyn ImageGan, seeds: &[u64], args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
-    let z = latents::of_seeds(gan, seeds)?.f_to_device(policy.device)?;
-    latents::check_class(args.class, gan.classes())?;
-    let labels = match (gan.classes(), args.class) {
-        (0, _) => None,
-        (classes, class) => {
-            let labels: Vec<i64> = seeds
-                .iter()
-                .map(|&seed| class.unwrap_or((seed.wrapping_sub(args.seed) as i64) % classes))
-                .collect();
-            Some(Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?.f_to_device(policy.device)?)
-        }
-    };
+fn samples<'a>(gan: &'a dyn ImageGan, labels: &'a Labels, args: &Args, policy: &DevicePolicy) -> Samples<'a> {
     let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
-    Ok(gan.generate(&z, labels.as_ref(), &options)?)
+    Samples { gan, labels, options, seed: args.seed, device: policy.device }
+}
+
+/// A row for each class that was named, with a column for each seed.
+fn rows_of_classes(
+    gan: &dyn ImageGan,
+    args: &Args,
+    located: &Located,
+    (images, policy): (u64, &DevicePolicy),
+) -> Result<()> {
+    let names = gan.class_names();
+    let classes = match args.classes.as_slice() {
+        [word] if word == "all" && !names.is_empty() => (0..names.len() as i64).collect(),
+        words => words.iter().map(|word| labels::class_number(word, names)).collect::<Result<Vec<i64>>>()?,
+    };
+    let columns = args.count.unwrap_or(8);
+    if columns.saturating_mul(classes.len() as u64) > MOST_ON_A_SHEET {
+        return Err(usage(format!("--count {columns}: a sheet holds at most 10,000 pictures")));
+    }
+    let mut rows = Vec::new();
+    for class in classes {
+        let asked = Labels::Class(class);
+        let samples = samples(gan, &asked, args, policy);
+        for first in (0..columns).step_by(args.batch as usize) {
+            rows.extend(pictures::of_images(&samples.of(first..columns.min(first + args.batch))?)?);
+        }
+    }
+    let (folder, sheet) = targets(args, located, images);
+    std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
+    let path = sheet.unwrap_or_else(|| folder.join("classes.png"));
+    let format =
+        path.extension().and_then(|text| clap::ValueEnum::from_str(&text.to_string_lossy(), true).ok());
+    save(&pictures::sheet(&rows, columns as usize)?, &path, format.unwrap_or(args.format))?;
+    line(format_args!("wrote {}", path.display()));
+    Ok(())
 }
 
 fn save(picture: &Picture, path: &Path, format: Format) -> Result<()> {

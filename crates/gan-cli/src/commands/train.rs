@@ -149,6 +149,7 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
         config = layers.resolve()?;
         config.gan.validate()?;
     }
+    config.gan.take_labels(data.classes(), &[])?;
     config.device = DeviceConfig::of(&policy);
     config.data.source = dataset::absolute(&config.data.source);
     config.data.images = data.count();

@@ -85,12 +85,12 @@ impl Embedding {
     }
 
     /// # Shapes
-    /// i64 `[...]` with values in 0..classes to `[..., out]`
+    /// i64 `[...]` with values in 0..classes, or f32 `[..., classes]` with the share of each in a mixture, to `[..., out]`
     ///
     /// # Errors
     /// A weight that is normalised; a class that is not there; LibTorch's.
     pub fn forward(&self, classes: &Tensor) -> Result<Tensor> {
-        Ok(Tensor::f_embedding(self.weight.plain()?, classes, -1, false, false)?)
+        look_up(self.weight.plain()?, classes)
     }
 
     /// As [`Embedding::forward`], for any weight.
@@ -98,11 +98,18 @@ impl Embedding {
     /// # Errors
     /// A class that is not there; LibTorch's.
     pub fn forward_in(&self, classes: &Tensor, mode: Mode) -> Result<Tensor> {
-        Ok(Tensor::f_embedding(&self.weight.effective(mode)?, classes, -1, false, false)?)
+        look_up(&self.weight.effective(mode)?, classes)
     }
 
     /// The weight, to look at.
     pub fn weight(&self) -> &Weight {
         &self.weight
     }
+}
+/// Rows of a table, or mixtures of them.
+fn look_up(table: &Tensor, classes: &Tensor) -> Result<Tensor> {
+    if classes.is_floating_point() {
+        return Ok(classes.f_matmul(table)?);
+    }
+    Ok(Tensor::f_embedding(table, classes, -1, false, false)?)
 }

@@ -28,7 +28,7 @@ impl Clothes {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn new(policy: &DevicePolicy) -> Result<Self> {
-        let kind = (Layout::DESCRIBING, CLASSES, [SIZE; 2]);
+        let kind = (Layout::DESCRIBING, CLASSES, [1, SIZE, SIZE]);
         let classifier = Classifier::read(WEIGHTS, "the built-in weights", kind, policy)?;
         Ok(Self { classifier, device: policy.device })
     }

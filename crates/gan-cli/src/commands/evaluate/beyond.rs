@@ -67,11 +67,9 @@ pub fn ppl(generated: &Generated, extractor: &dyn Extract, count: u64, seed: u64
     let mut generate = |z: &Tensor, first: i64| {
         let half = (z.size()[0] / 2) as u64;
         let numbers = (0..2).flat_map(|_| first as u64..first as u64 + half);
-        generated.generate(z, numbers).map(|(images, _)| images).map_err(|error| {
-            match error.downcast::<Error>() {
-                Ok(error) => error,
-                Err(other) => Error::config("metrics", other.to_string()),
-            }
+        generated.samples().with_latents(z, numbers).map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => error,
+            Err(other) => Error::config("metrics", other.to_string()),
         })
     };
     let paths = Paths { count: count.min(PATHS) as i64, seed };

@@ -28,7 +28,8 @@ pub struct Args {
     /// The real images, named like the first [default: what the run was trained on, as it saw it]
     #[arg(long, value_name = "IMAGES|NPZ")]
     against: Option<String>,
-    /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class, swd (sliced Wasserstein, of
+    /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class, class-accuracy and
+    /// class-diversity (of conditional GANs), swd (sliced Wasserstein, of
     /// pixels), ppl (perceptual path length, of generators); all
     #[arg(long, value_delimiter = ',', default_value = "fid,kid,prdc", value_name = "NAMES")]
     metrics: Vec<String>,
@@ -164,7 +165,7 @@ fn wanted(words: &[String]) -> Result<Vec<Wanted>> {
     for word in words.iter().map(|word| word.trim()) {
         // Per class only where there are classes, which nobody promised.
         let is_meant = |(name, score): &&(&str, Wanted)| match word {
-            "all" => *score != Wanted::Features(Score::FidPerClass),
+            "all" => score.of_features().is_none_or(|score| !score.needs_classes()),
             _ => *name == word,
         };
         let scores: Vec<Wanted> = all.iter().filter(is_meant).map(|(_, score)| *score).collect();

@@ -5,8 +5,10 @@ use super::images::{self, Images, Loaded};
 use crate::config::RunConfig;
 use crate::dataset::{self, Opened};
 use crate::failure::usage;
-use crate::latents;
+use crate::labels::{Choice, Labels};
 use crate::located::{self, Located};
+use crate::progress;
+use crate::samples::Samples;
 use crate::say::{note, thousands};
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
@@ -17,9 +19,7 @@ use gan_data::{Options, Originals};
 use gan_metrics::Gaussian;
 use gan_metrics::extract::Extract;
 use gan_metrics::scores::Gathered;
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::Sha256;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use tch::Tensor;
@@ -42,6 +42,8 @@ pub enum Side {
 /// A generator and how it is asked.
 pub struct Generated {
     gan: Box<dyn ImageGan>,
+    /// Classes in turn, attributes by seed.
+    labels: Labels,
     config: RunConfig,
     /// The run's folder.
     pub run: Option<PathBuf>,
@@ -76,8 +78,10 @@ impl Side {
                 args.subject
             )));
         }
+        let gan = located::load(&checkpoint, policy)?;
         Ok(Self::Generated(Box::new(Generated {
-            gan: located::load(&checkpoint, policy)?,
+            labels: Choice::default().of(gan.as_ref())?,
+            gan,
             config,
             run: located.run().map(Path::to_owned),
             name: args.subject.clone(),
@@ -257,21 +261,10 @@ impl Side {
 pub type HandOver<'a> = &'a mut dyn FnMut(Tensor, &[i64]) -> Result<()>;
 
 impl Generated {
-    /// Images f32 in [-1, 1] of latents that are not of seeds, each of the class of its number, where there are classes.
-    ///
-    /// # Errors
-    /// Latents of another shape; LibTorch's.
-    pub fn generate(&self, z: &Tensor, numbers: impl Iterator<Item = u64>) -> Result<(Tensor, Vec<i64>)> {
-        let classes: Vec<i64> = match self.gan.classes() {
-            0 => Vec::new(),
-            classes => numbers.map(|number| number as i64 % classes).collect(),
-        };
-        let labels = match classes.as_slice() {
-            [] => None,
-            classes => Some(Tensor::f_from_slice(classes)?.f_to_device(self.policy.device)?),
-        };
-        let z = z.f_to_device(self.policy.device)?;
-        Ok((tch::no_grad(|| self.gan.generate(&z, labels.as_ref(), &self.options))?, classes))
+    /// How its samples are made.
+    pub fn samples(&self) -> Samples<'_> {
+        let Self { gan, labels, options, seed, .. } = self;
+        Samples { gan: gan.as_ref(), labels, options: *options, seed: *seed, device: self.policy.device }
     }
 
     /// The shape of one latent.
@@ -280,13 +273,12 @@ impl Generated {
     }
 
     fn look(&self, count: u64, what: &str, hand_over: HandOver) -> Result<()> {
-        let bar = bar(&format!("{what} of samples"), count);
+        let bar = progress::counted(&format!("{what} of samples"), count);
         for first in (0..count).step_by(AT_A_TIME) {
             let numbers = first..count.min(first + AT_A_TIME as u64);
-            let seeds: Vec<u64> = numbers.clone().map(|number| self.seed.wrapping_add(number)).collect();
-            let (images, classes) = self.generate(&latents::of_seeds(self.gan.as_ref(), &seeds)?, numbers)?;
-            hand_over(range::to_bytes(&images)?, &classes)?;
-            bar.inc(seeds.len() as u64);
+            let classes = self.labels.classes(numbers.clone());
+            hand_over(range::to_bytes(&self.samples().of(numbers.clone())?)?, &classes)?;
+            bar.inc(numbers.end - numbers.start);
         }
         bar.finish_and_clear();
         Ok(())
@@ -295,7 +287,7 @@ impl Generated {
 
 /// Decodes on a thread of its own, batches of one shape ahead.
 fn look(set: &Images, count: u64, what: &str, hand_over: HandOver) -> Result<()> {
-    let bar = bar(&format!("{what} of {}", set.name()), set.chosen(count).len() as u64);
+    let bar = progress::counted(&format!("{what} of {}", set.name()), set.chosen(count).len() as u64);
     let mut broken: Option<(usize, String)> = None;
     let mut seen = 0;
     std::thread::scope(|scope| -> Result<()> {
@@ -343,14 +335,4 @@ fn statistics(path: &Path) -> Result<Gaussian> {
     };
     Gaussian::of_statistics(array("mu")?, array("sigma")?, u64::from(u32::MAX))
         .with_context(|| path.display().to_string())
-}
-
-fn bar(what: &str, total: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{msg}: {bar:20} {human_pos} of {human_len}, {eta} left");
-    ProgressBar::new(total)
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        .with_message(what.to_owned())
 }

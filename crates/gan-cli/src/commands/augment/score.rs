@@ -1,0 +1,151 @@
+//! The classification accuracy score (Ravuri & Vinyals 2019): what a classifier learns from generated images, by its accuracy on
+//! real ones that nobody was trained on.
+
+use super::{Args, Pool};
+use crate::progress;
+use crate::say::{line, thousands};
+use anyhow::{Context, Result};
+use gan_core::device::DevicePolicy;
+use gan_metrics::classifier::Recipe;
+use gan_metrics::{Classifier, Labelled};
+use serde_json::json;
+use tch::Tensor;
+
+/// Accuracies of the classifiers of one kind.
+struct Measured {
+    name: &'static str,
+    images: usize,
+    /// Of all test images.
+    accuracies: Vec<f64>,
+    /// Of the class that is named worst.
+    worst: Vec<f64>,
+}
+
+/// Trains classifiers on each of `alone` and on the real images together with `added`, and prints what they make of `test`.
+///
+/// # Errors
+/// Too few images; LibTorch's.
+pub fn compare(
+    args: &Args,
+    alone: [(&'static str, &Pool); 2],
+    added: &Pool,
+    test: &Pool,
+    names: &[String],
+    policy: &DevicePolicy,
+) -> Result<()> {
+    let [(_, real), _] = alone;
+    let both = Pool {
+        images: match added.labels.is_empty() {
+            true => real.images.shallow_clone(),
+            false => Tensor::f_cat(&[&real.images, &added.images], 0)?,
+        },
+        labels: [real.labels.as_slice(), &added.labels].concat(),
+    };
+    let kinds = [alone[0], alone[1], ("real and generated", &both)];
+    let bar = progress::counted("training classifiers", kinds.len() as u64 * args.classifiers);
+    let mut table = Vec::new();
+    for (name, pool) in kinds {
+        let mut measured = Measured { name, images: pool.labels.len(), accuracies: vec![], worst: vec![] };
+        for seed in 1..=args.classifiers {
+            let classifier = trained(pool, names.len(), (seed, args.shown), policy)?;
+            let (all, worst) = accuracies(&classifier, test, names.len())?;
+            measured.accuracies.push(all);
+            measured.worst.push(worst);
+            bar.inc(1);
+        }
+        table.push(measured);
+    }
+    bar.finish_and_clear();
+    print(args, &table, test)
+}
+
+/// A classifier that was shown about as many images as any other, whatever it learns from.
+fn trained(
+    pool: &Pool,
+    classes: usize,
+    (seed, shown): (u64, u64),
+    policy: &DevicePolicy,
+) -> Result<Classifier> {
+    let count = pool.labels.len() as i64;
+    let data = Labelled {
+        name: String::new(),
+        images: pool.images.shallow_clone(),
+        labels: Tensor::f_from_slice(&pool.labels)?,
+        classes: classes as i64,
+    };
+    let batch = Recipe::default().batch.min(count / 2);
+    let epochs = shown.div_ceil(count.max(1) as u64).max(1) as i64;
+    let recipe = Recipe { epochs, batch, seed, test_every: 0, ..Recipe::default() };
+    Ok(Classifier::trained(&data, &recipe, policy, None)?)
+}
+
+/// Of all test images, and of the class that is named worst.
+fn accuracies(classifier: &Classifier, test: &Pool, classes: usize) -> Result<(f64, f64)> {
+    let labels = Tensor::f_from_slice(&test.labels)?;
+    let all = classifier.accuracy_on(&test.images, &labels)?;
+    let mut worst = f64::INFINITY;
+    for class in 0..classes as i64 {
+        let chosen = labels.f_eq(class)?.f_nonzero()?.f_reshape([-1i64])?;
+        if chosen.numel() > 0 {
+            let images = test.images.f_index_select(0, &chosen)?;
+            worst = worst.min(classifier.accuracy_on(&images, &labels.f_index_select(0, &chosen)?)?);
+        }
+    }
+    Ok((all, worst))
+}
+
+/// Mean and standard deviation.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squared = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    (mean, (squared / (count - 1.0).max(1.0)).sqrt())
+}
+
+fn print(args: &Args, table: &[Measured], test: &Pool) -> Result<()> {
+    if args.json {
+        let rows: Vec<_> = table
+            .iter()
+            .map(|row| {
+                json!({ "trained_on": row.name, "images": row.images, "accuracies": row.accuracies,
+                        "worst_class": row.worst })
+            })
+            .collect();
+        let facts = json!({ "test_images": test.labels.len(), "shown": args.shown, "rows": rows });
+        line(format_args!("{}", serde_json::to_string_pretty(&facts).context("JSON")?));
+        return Ok(());
+    }
+    line(format_args!(
+        "accuracy on {} real test images, mean and spread of {} classifiers, each shown {} images",
+        thousands(test.labels.len() as u64),
+        args.classifiers,
+        thousands(args.shown)
+    ));
+    line(format_args!("\n{:20} {:>9} {:>16} {:>16}", "trained on", "images", "accuracy", "worst class"));
+    for row in table {
+        let percent = |values: &[f64]| {
+            let (mean, spread) = moments(values);
+            format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * spread)
+        };
+        line(format_args!(
+            "{:20} {:>9} {:>16} {:>16}",
+            row.name,
+            thousands(row.images as u64),
+            percent(&row.accuracies),
+            percent(&row.worst)
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_is_that_of_a_sample() {
+        assert_eq!(moments(&[0.5]), (0.5, 0.0));
+        let (mean, spread) = moments(&[1.0, 2.0, 3.0]);
+        assert!((mean - 2.0).abs() < 1e-12 && (spread - 1.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,48 @@
+//! Samples by seed: what `sample`, `modes` and `evaluate` make in the same way, so that a seed names the same picture in each.
+
+use crate::labels::Labels;
+use crate::latents;
+use anyhow::Result;
+use gan_core::variant::{GenerateOptions, ImageGan};
+use std::ops::Range;
+use tch::{Device, Tensor, no_grad};
+
+/// A generator and how it is asked.
+pub struct Samples<'a> {
+    /// The GAN.
+    pub gan: &'a dyn ImageGan,
+    /// Classes or attributes.
+    pub labels: &'a Labels,
+    /// Truncation and weights.
+    pub options: GenerateOptions,
+    /// The seed of picture 0; the next ones have the following seeds.
+    pub seed: u64,
+    /// Where it computes.
+    pub device: Device,
+}
+
+impl Samples<'_> {
+    /// Pictures by number.
+    ///
+    /// # Shapes
+    /// Out f32 in [-1, 1], `[N, C, H, W]` on the device
+    ///
+    /// # Errors
+    /// A GAN that cannot do without labels; LibTorch's.
+    pub fn of(&self, numbers: Range<u64>) -> Result<Tensor> {
+        let seeds: Vec<u64> = numbers.clone().map(|number| self.seed.wrapping_add(number)).collect();
+        self.with_latents(&latents::of_seeds(self.gan, &seeds)?, numbers)
+    }
+
+    /// Pictures of latents that no seed names, with the labels of the numbers.
+    ///
+    /// # Errors
+    /// As [`Samples::of`].
+    pub fn with_latents(&self, z: &Tensor, numbers: impl Iterator<Item = u64>) -> Result<Tensor> {
+        let pictures: Vec<(u64, u64)> =
+            numbers.map(|number| (number, self.seed.wrapping_add(number))).collect();
+        let labels = self.labels.tensor(self.gan, &pictures, self.device)?;
+        let z = z.f_to_device(self.device)?;
+        Ok(no_grad(|| self.gan.generate(&z, labels.as_ref(), &self.options))?)
+    }
+}
