@@ -3,11 +3,9 @@
 use crate::condition::{Conditions, Embed};
 use crate::config::{Config, DiscriminatorCondition, GeneratorCondition};
 use crate::discriminator::Look;
+use crate::norm::GeneratorNorm;
 use gan_core::error::Result;
-use gan_core::nn::{
-    BatchNorm2d, ConditionalNorm, ConditionalNormOptions, ConvOptions, ConvTranspose2d, Halvings, Init, Mode,
-    Scope, Statistics,
-};
+use gan_core::nn::{ConvOptions, ConvTranspose2d, Halvings, Init, Mode, Scope};
 use tch::Tensor;
 
 /// One projection to 4x4, then doublings.
@@ -15,36 +13,8 @@ use tch::Tensor;
 pub struct ConvolutionalGenerator {
     label: Option<Embed>,
     /// Each followed by a normalisation and ReLU.
-    hidden: Vec<(ConvTranspose2d, Norm)>,
+    hidden: Vec<(ConvTranspose2d, GeneratorNorm)>,
     last: ConvTranspose2d,
-}
-
-#[derive(Debug)]
-enum Norm {
-    Batch(BatchNorm2d),
-    Conditional(ConditionalNorm),
-}
-
-impl Norm {
-    fn new(scope: Scope, channels: i64, config: &Config, conditions: &Conditions) -> Result<Self> {
-        if config.generator_condition == GeneratorCondition::Latent {
-            return Ok(Self::Batch(BatchNorm2d::new(scope, channels, NORM_INIT)?.with_eps(config.norm_eps)));
-        }
-        let options = ConditionalNormOptions {
-            condition: conditions.norm(),
-            statistics: Statistics::Batch,
-            eps: config.norm_eps,
-            weight: CONV_INIT.into(),
-        };
-        Ok(Self::Conditional(ConditionalNorm::new(scope, channels, options)?))
-    }
-
-    fn forward(&self, x: &Tensor, told: &Tensor, mode: Mode) -> Result<Tensor> {
-        match self {
-            Self::Batch(norm) => norm.forward(x, mode),
-            Self::Conditional(norm) => norm.forward(x, told, mode),
-        }
-    }
 }
 
 impl ConvolutionalGenerator {
@@ -67,7 +37,10 @@ impl ConvolutionalGenerator {
             let outputs = config.generator_width << (config.doublings() - 1 - layer);
             let options = if layer == 0 { PROJECT } else { DOUBLE };
             let conv = ConvTranspose2d::new(main.sub(3 * layer), inputs, outputs, options, CONV_INIT)?;
-            hidden.push((conv, Norm::new(main.sub(3 * layer + 1), outputs, config, conditions)?));
+            hidden.push((
+                conv,
+                GeneratorNorm::new(main.sub(3 * layer + 1), outputs, NORM_INIT, config, conditions)?,
+            ));
             inputs = outputs;
         }
         let last = main.sub(3 * config.doublings());

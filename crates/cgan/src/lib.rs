@@ -15,6 +15,7 @@ mod convolutional;
 pub mod discriminator;
 mod generator;
 mod mlp;
+mod norm;
 pub mod variant;
 
 /// What surrounds the step; re-exported so that a program needs no other dependency.

@@ -4,10 +4,9 @@
 use crate::condition::{Conditions, Embed};
 use crate::config::{Config, GeneratorCondition};
 use crate::discriminator::Look;
+use crate::norm::GeneratorNorm;
 use gan_core::error::Result;
-use gan_core::nn::{
-    BatchNorm2d, ConditionalNorm, ConditionalNormOptions, Init, Linear, Mode, Scope, Statistics, leaky_relu,
-};
+use gan_core::nn::{Init, Linear, Mode, Scope, leaky_relu};
 use tch::Tensor;
 
 const SLOPE: f64 = 0.2;
@@ -17,40 +16,9 @@ const SLOPE: f64 = 0.2;
 pub struct MlpGenerator {
     label: Option<Embed>,
     first: Linear,
-    hidden: Vec<(Linear, Norm)>,
+    hidden: Vec<(Linear, GeneratorNorm)>,
     last: Linear,
     image: [i64; 3],
-}
-
-#[derive(Debug)]
-enum Norm {
-    Batch(BatchNorm2d),
-    Conditional(ConditionalNorm),
-}
-
-impl Norm {
-    fn new(scope: Scope, units: i64, config: &Config, conditions: &Conditions) -> Result<Self> {
-        if config.generator_condition == GeneratorCondition::Latent {
-            return Ok(Self::Batch(BatchNorm2d::new(scope, units, Init::Ones)?.with_eps(config.norm_eps)));
-        }
-        let options = ConditionalNormOptions {
-            condition: conditions.norm(),
-            statistics: Statistics::Batch,
-            eps: config.norm_eps,
-            weight: Init::Normal { mean: 0.0, std: 0.02 }.into(),
-        };
-        Ok(Self::Conditional(ConditionalNorm::new(scope, units, options)?))
-    }
-
-    fn forward(&self, x: &Tensor, told: &Tensor, mode: Mode) -> Result<Tensor> {
-        match self {
-            Self::Batch(norm) => norm.forward(x, mode),
-            Self::Conditional(norm) => {
-                let maps = x.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
-                Ok(norm.forward(&maps, told, mode)?.f_flatten(1, -1)?)
-            }
-        }
-    }
 }
 
 impl MlpGenerator {
@@ -72,7 +40,8 @@ impl MlpGenerator {
         let mut hidden = Vec::new();
         for layer in 0..3 {
             let linear = Linear::new(model.sub(2 + 3 * layer), units, 2 * units, Init::PyTorch)?;
-            let norm = Norm::new(model.sub(3 + 3 * layer), 2 * units, config, conditions)?;
+            let norm =
+                GeneratorNorm::new(model.sub(3 + 3 * layer), 2 * units, Init::Ones, config, conditions)?;
             hidden.push((linear, norm));
             units *= 2;
         }

@@ -177,6 +177,9 @@ fn class_scores_stand_beside_those_of_real_images() {
     for words in ["class-diversity (clothes)", "class-accuracy (clothes)", "fid of class 9"] {
         assert!(table.contains(words), "{words} in {table}");
     }
+    place
+        .gan(&["evaluate", "run", "--against", "held-out", "--metrics", "fid"])
+        .refused(2, &["data.holdout"]);
     clothes(&place, "others");
     train(&place, &["--data", "others", "--out", "strangers"]).succeeded();
     let strangers = ["evaluate", "strangers", "--metrics", "class-accuracy", "--count", "40"];

@@ -35,7 +35,7 @@ pub fn write(out: &Path, names: &[String], real: Option<&Pool>, generated: &Pool
             let picture = pictures::of_bytes(&pool.images.f_narrow(0, index, 1)?)?.remove(0);
             let number = &mut written[label as usize];
             *number += 1;
-            gan_report::save_png(&folders[label as usize].join(format!("{kind}-{number:06}.png")), &picture)?;
+            gan_report::save_png(folders[label as usize].join(format!("{kind}-{number:06}.png")), &picture)?;
         }
     }
     Ok(())

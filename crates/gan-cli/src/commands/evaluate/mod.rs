@@ -25,7 +25,8 @@ pub struct Args {
     /// A run or checkpoint; a folder, zip or named set of images; or a .npz with the mean and covariance of features
     #[arg(value_name = "RUN|CHECKPOINT|IMAGES|NPZ")]
     subject: String,
-    /// The real images, named like the first [default: what the run was trained on, as it saw it]
+    /// The real images, named like the first, or held-out: those that the run never saw, as it would see them [default: what
+    /// the run was trained on, as it saw it]
     #[arg(long, value_name = "IMAGES|NPZ")]
     against: Option<String>,
     /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class, class-accuracy and
@@ -66,6 +67,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   gan evaluate runs/dcgan-fashion-mnist-32-001                 with the built-in extractor
+  gan evaluate runs/cgan-fashion-mnist-001 --against held-out --metrics fid,class-accuracy,class-diversity
   gan evaluate runs/mine --count 50k --metrics fid,is --inception pt_inception-2015-12-05-6726825d.pth
   gan evaluate generated/ --against photos.zip                 two sets of images
   gan evaluate generated/ --against statistics.npz --metrics fid --convention pytorch-fid";

@@ -26,6 +26,8 @@ use tch::Tensor;
 
 /// Images that are extracted together.
 const AT_A_TIME: usize = 64;
+/// The word for images that training never showed.
+const HELD_OUT: &str = "held-out";
 /// Batches that are decoded ahead.
 const AHEAD: usize = 4;
 
@@ -98,6 +100,15 @@ impl Side {
     /// Nothing of the kind there.
     pub fn real(args: &Args, subject: &Self) -> Result<Self> {
         match (&args.against, subject) {
+            (Some(word), Self::Generated(generated)) if word == HELD_OUT => {
+                match dataset::open_held_out(&generated.config)? {
+                    Some(Opened::Images(set)) => Ok(Self::Images(Images::Fitted(set))),
+                    _ => Err(usage(format!(
+                        "--against {HELD_OUT}: {} was trained on all of {}; train with --set data.holdout=0.1, or name other images",
+                        generated.name, generated.config.data.source
+                    ))),
+                }
+            }
             (Some(name), _) => Self::images(name),
             (None, Self::Generated(generated)) => {
                 let config = &generated.config;
