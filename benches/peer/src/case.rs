@@ -171,7 +171,7 @@ impl Source<ImageBatch> for Reals {
     fn next(&mut self) -> gan_core::error::Result<ImageBatch> {
         let images = self.batches[self.position as usize % self.batches.len()].shallow_clone();
         self.position += 1;
-        Ok(ImageBatch { images, labels: None })
+        Ok(ImageBatch { images, labels: None, attributes: None })
     }
 
     fn position(&self) -> u64 {

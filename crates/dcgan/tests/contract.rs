@@ -102,7 +102,7 @@ struct Recorded(Vec<Tensor>);
 
 impl Source<ImageBatch> for Recorded {
     fn next(&mut self) -> Result<ImageBatch> {
-        Ok(ImageBatch { images: self.0.remove(0), labels: None })
+        Ok(ImageBatch { images: self.0.remove(0), labels: None, attributes: None })
     }
     fn position(&self) -> u64 {
         0

@@ -195,16 +195,17 @@ fn draw(config: &RunConfig, data: &Opened, seed: u64, policy: &DevicePolicy) -> 
         0 => IMAGES,
         count => IMAGES.min(count as i64),
     };
-    let (mut images, mut labels, mut count) = (Vec::new(), Vec::new(), 0);
+    let (mut images, mut labels, mut attributes, mut count) = (Vec::new(), Vec::new(), Vec::new(), 0);
     while count < wanted {
         let batch = source.next()?;
         count += batch.images.size()[0];
         images.push(batch.images);
         labels.extend(batch.labels);
+        attributes.extend(batch.attributes);
     }
     let joined = |parts: &[Tensor]| Tensor::f_cat(parts, 0)?.f_narrow(0, 0, wanted);
-    let labels = if labels.is_empty() { None } else { Some(joined(&labels)?) };
-    Ok(ImageBatch { images: joined(&images)?, labels })
+    let present = |parts: Vec<Tensor>| (!parts.is_empty()).then(|| joined(&parts)).transpose();
+    Ok(ImageBatch { images: joined(&images)?, labels: present(labels)?, attributes: present(attributes)? })
 }
 
 /// Samples as they are compared: of pixels their bytes, points as they are.

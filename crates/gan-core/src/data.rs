@@ -5,13 +5,15 @@ use crate::random::{Streams, split_mix};
 use crate::tensor::{guard, range};
 use tch::{Device, Kind, Tensor};
 
-/// Real images and, where the data set has them, their classes.
+/// Real images and, where the data set has them, their classes and attributes.
 #[derive(Debug)]
 pub struct ImageBatch {
     /// f32 in [-1, 1], `[N, C, H, W]`, on the training device.
     pub images: Tensor,
     /// i64 `[N]`, each in 0..classes, on the training device.
     pub labels: Option<Tensor>,
+    /// f32 `[N, K]`: numbers as the data set has them, such as an angle, or 0 and 1 for no and yes; on the training device.
+    pub attributes: Option<Tensor>,
 }
 
 /// Two images that belong together: sides of a pair, or one draw from each of two domains.
@@ -68,7 +70,7 @@ impl Source<ImageBatch> for Synthetic {
             classes => Some(streams.integers("labels", classes, &[n])?),
         };
         self.position += 1;
-        Ok(ImageBatch { images, labels })
+        Ok(ImageBatch { images, labels, attributes: None })
     }
 
     fn position(&self) -> u64 {
@@ -86,6 +88,7 @@ impl Source<ImageBatch> for Synthetic {
 pub struct InMemory {
     images: Tensor,
     labels: Option<Tensor>,
+    attributes: Option<Tensor>,
     batch: i64,
     seed: u64,
     device: Device,
@@ -118,7 +121,20 @@ impl InMemory {
         if let Some(labels) = &labels {
             guard::shape("labels", labels, &[count])?;
         }
-        Ok(Self { images, labels, batch, seed, device, position: 0, epoch: None })
+        Ok(Self { images, labels, attributes: None, batch, seed, device, position: 0, epoch: None })
+    }
+
+    /// The same images with f32 attributes `[N, K]`.
+    ///
+    /// # Errors
+    /// Attributes that are not f32 or not a row for each image.
+    pub fn with_attributes(self, attributes: Tensor) -> Result<Self> {
+        guard::shape("attributes", &attributes, &[self.images.size()[0], guard::ANY])?;
+        if attributes.kind() != Kind::Float {
+            let why = format!("must be of kind f32, not {:?}", attributes.kind());
+            return Err(Error::config("attributes", why));
+        }
+        Ok(Self { attributes: Some(attributes), ..self })
     }
 
     fn order(&mut self, epoch: u64) -> Result<Tensor> {
@@ -147,17 +163,14 @@ impl Source<ImageBatch> for InMemory {
             at += length;
         }
         let chosen = Tensor::f_cat(&parts, 0)?;
-        let bytes = self.images.f_index_select(0, &chosen.f_to_device(self.images.device())?)?;
-        let images = range::to_signed(&bytes.f_to_device(self.device)?)?;
-        let labels = match &self.labels {
-            Some(labels) => {
-                let chosen = chosen.f_to_device(labels.device())?;
-                Some(labels.f_index_select(0, &chosen)?.f_to_device(self.device)?)
-            }
-            None => None,
+        let take = |all: &Tensor| -> Result<Tensor> {
+            Ok(all.f_index_select(0, &chosen.f_to_device(all.device())?)?.f_to_device(self.device)?)
         };
+        let images = range::to_signed(&take(&self.images)?)?;
+        let labels = self.labels.as_ref().map(take).transpose()?;
+        let attributes = self.attributes.as_ref().map(take).transpose()?;
         self.position += 1;
-        Ok(ImageBatch { images, labels })
+        Ok(ImageBatch { images, labels, attributes })
     }
 
     fn position(&self) -> u64 {
@@ -206,6 +219,23 @@ mod tests {
         let first = synthetic.next().expect("batch");
         synthetic.seek(0).expect("seek");
         assert_eq!(synthetic.next().expect("batch").images, first.images);
+    }
+
+    #[test]
+    fn attributes_stay_with_their_images() {
+        let values = Tensor::arange(20, (Kind::Float, Device::Cpu)).view([10, 2]);
+        let mut source = numbered(10, 4).with_attributes(values).expect("a row for each");
+        for _ in 0..5 {
+            let batch = source.next().expect("batch");
+            let labels = batch.labels.expect("labels").to_kind(Kind::Float);
+            let expected = Tensor::stack(&[&labels * 2.0, &labels * 2.0 + 1.0], 1);
+            assert_eq!(batch.attributes.expect("attributes"), expected);
+        }
+        for (rows, kind, word) in [(9, Kind::Float, "[10, _]"), (10, Kind::Double, "f32")] {
+            let wrong = Tensor::zeros([rows, 2], (kind, Device::Cpu));
+            let error = numbered(10, 4).with_attributes(wrong).expect_err("refused").to_string();
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl Source<ImageBatch> for PointSource {
             }
         };
         self.position += 1;
-        Ok(ImageBatch { images: points.f_reshape([-1i64, 2, 1, 1])?, labels })
+        Ok(ImageBatch { images: points.f_reshape([-1i64, 2, 1, 1])?, labels, attributes: None })
     }
 
     fn position(&self) -> u64 {

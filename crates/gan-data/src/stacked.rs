@@ -163,7 +163,7 @@ impl Source<ImageBatch> for StackedSource {
     fn next(&mut self) -> gan_core::error::Result<ImageBatch> {
         let (images, modes) = self.next_bytes()?;
         let images = range::to_signed(&images.f_to_device(self.device)?)?;
-        Ok(ImageBatch { images, labels: Some(modes.f_to_device(self.device)?) })
+        Ok(ImageBatch { images, labels: Some(modes.f_to_device(self.device)?), attributes: None })
     }
 
     fn position(&self) -> u64 {

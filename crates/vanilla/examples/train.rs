@@ -23,7 +23,7 @@ impl Source<ImageBatch> for Ring {
         let means = vanilla::gan_core::tch::Tensor::stack(&[angle.cos(), angle.sin()], 1);
         let points = means + streams.normal("point", &[self.batch, 2])? * 0.01;
         self.position += 1;
-        Ok(ImageBatch { images: points.view([-1, 2, 1, 1]), labels: None })
+        Ok(ImageBatch { images: points.view([-1, 2, 1, 1]), labels: None, attributes: None })
     }
 
     fn position(&self) -> u64 {

@@ -151,6 +151,7 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
     }
     config.device = DeviceConfig::of(&policy);
     config.data.source = dataset::absolute(&config.data.source);
+    config.data.attributes = dataset::absolute(&config.data.attributes);
     config.data.images = data.count();
     dataset::check(&data, &config)?;
     Ok((config, policy, data))

@@ -171,7 +171,7 @@ impl Halves {
 impl Source<ImageBatch> for Halves {
     fn next(&mut self) -> Result<ImageBatch> {
         self.0 += 1;
-        Ok(ImageBatch { images: Self::images(self.0, BATCH)?, labels: None })
+        Ok(ImageBatch { images: Self::images(self.0, BATCH)?, labels: None, attributes: None })
     }
 
     fn position(&self) -> u64 {
