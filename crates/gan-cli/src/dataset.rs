@@ -6,7 +6,7 @@ use anyhow::Result;
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
-use gan_core::variant::Panel;
+use gan_core::variant::{Attribute, Panel};
 use gan_data::{DataSet, ImageSource, Options, PointSet, PointSource, Sampling, Stacked, StackedSource};
 use gan_report::Picture;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,15 @@ pub fn open_held_out(config: &RunConfig) -> Result<Option<Opened>> {
 
 fn open_part(config: &DataConfig, size: i64, channels: Option<i64>, held_out: bool) -> Result<Opened> {
     let source = config.source.as_str();
+    let attributes = (!config.attributes.is_empty()).then(|| PathBuf::from(&config.attributes));
     if let Some(set) = PointSet::named(source) {
+        if let Some(csv) = attributes {
+            let why = format!(
+                "{} is for images in files, and {source} holds points; leave it empty",
+                csv.display()
+            );
+            return Err(Error::config("data.attributes", why).into());
+        }
         if size != 1 || channels.is_some_and(|channels| channels != 2) {
             let why = format!(
                 "{source} holds points in the plane, not images: size 1 with 2 channels, as in `gan train vanilla --data {source}`"
@@ -95,6 +103,7 @@ fn open_part(config: &DataConfig, size: i64, channels: Option<i64>, held_out: bo
         max_pixels: config.max_pixels,
         holdout: config.holdout,
         held_out,
+        attributes,
         ..Options::default()
     };
     if Stacked::is_name(source) {
@@ -125,7 +134,7 @@ pub fn check(data: &Opened, config: &RunConfig) -> Result<()> {
     Err(Error::config(field, why).into())
 }
 
-/// A name as it is, a path made absolute, so that a run can be resumed from any folder.
+/// A name or nothing as it is, a path made absolute, so that a run can be resumed from any folder.
 ///
 /// # Errors
 /// The working folder is gone.
@@ -172,6 +181,24 @@ impl Opened {
     /// Names of the classes; none for points and stacked images.
     pub fn classes(&self) -> &[String] {
         if let Self::Images(set) = self { set.classes() } else { &[] }
+    }
+
+    /// What images have numbers of, with the ranges in this set.
+    pub fn attributes(&self) -> Vec<Attribute> {
+        let Self::Images(set) = self else { return Vec::new() };
+        let Some(attributes) = set.attributes() else { return Vec::new() };
+        let count = attributes.names.len();
+        let is_whole =
+            |index: usize| attributes.values.iter().skip(index).step_by(count).all(|v| v.fract() == 0.0);
+        let named = attributes.names.iter().zip(attributes.ranges()).enumerate();
+        named
+            .map(|(index, (name, [low, high]))| Attribute {
+                name: name.clone(),
+                low: low.into(),
+                high: high.into(),
+                whole: is_whole(index),
+            })
+            .collect()
     }
 
     /// Channels of every image.

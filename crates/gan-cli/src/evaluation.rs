@@ -64,10 +64,12 @@ impl Evaluation {
         let count = reals.images.size()[0];
         let streams = Streams::new(seed, 0, 0, Device::Cpu);
         let latents = streams.normal("latent", &[&[count][..], &gan.latent_shape()].concat())?;
-        let labels = match gan.classes() {
-            0 => None,
-            classes => Some(streams.integers("labels", classes, &[count])?.f_to_device(policy.device)?),
+        // As the reals are labelled, where attributes go together in ways that a draw of each alone does not know.
+        let labels = match &reals.attributes {
+            Some(attributes) if !gan.attributes().is_empty() => Some(attributes.shallow_clone()),
+            _ => gan.draw_labels(&streams, count)?,
         };
+        let labels = labels.map(|labels| labels.f_to_device(policy.device)).transpose()?;
         let are_pixels = config.gan.size() > 1;
         let projections = Projections { count: DIRECTIONS, seed };
         let compared = comparable(&reals.images, are_pixels)?;
@@ -165,7 +167,9 @@ impl Evaluation {
     fn overfitting(&self, gan: &dyn ImageGan, fakes: &Tensor) -> Result<Option<(f64, f64, f64)>> {
         let Some(held_out) = &self.held_out else { return Ok(None) };
         let labels = |batch: &ImageBatch| {
-            batch.labels.as_ref().filter(|_| gan.classes() > 0).map(Tensor::shallow_clone)
+            let labels = if gan.attributes().is_empty() { &batch.labels } else { &batch.attributes };
+            let wanted = gan.classes() > 0 || !gan.attributes().is_empty();
+            labels.as_ref().filter(|_| wanted).map(Tensor::shallow_clone)
         };
         let mut logits = Vec::new();
         for (images, labels) in [
@@ -195,16 +199,17 @@ fn draw(config: &RunConfig, data: &Opened, seed: u64, policy: &DevicePolicy) -> 
         0 => IMAGES,
         count => IMAGES.min(count as i64),
     };
-    let (mut images, mut labels, mut count) = (Vec::new(), Vec::new(), 0);
+    let (mut images, mut labels, mut attributes, mut count) = (Vec::new(), Vec::new(), Vec::new(), 0);
     while count < wanted {
         let batch = source.next()?;
         count += batch.images.size()[0];
         images.push(batch.images);
         labels.extend(batch.labels);
+        attributes.extend(batch.attributes);
     }
     let joined = |parts: &[Tensor]| Tensor::f_cat(parts, 0)?.f_narrow(0, 0, wanted);
-    let labels = if labels.is_empty() { None } else { Some(joined(&labels)?) };
-    Ok(ImageBatch { images: joined(&images)?, labels, attributes: None })
+    let present = |parts: Vec<Tensor>| (!parts.is_empty()).then(|| joined(&parts)).transpose();
+    Ok(ImageBatch { images: joined(&images)?, labels: present(labels)?, attributes: present(attributes)? })
 }
 
 /// Samples as they are compared: of pixels their bytes, points as they are.

@@ -48,13 +48,15 @@ impl Sampling {
     }
 }
 
-/// Images and their classes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Images, their classes and their attributes.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
     /// `[N, C, H, W]` bytes.
     pub images: Vec<u8>,
     /// `[N]`, empty if the set has no labels.
     pub labels: Vec<i64>,
+    /// `[N, K]` numbers as the CSV has them, empty if the set has no attributes.
+    pub attributes: Vec<f32>,
 }
 
 /// An endless sequence of batches. Batch n is a pure function of (data, seed, rank, world, n).
@@ -77,6 +79,8 @@ struct Plan {
     piece: usize,
     image_bytes: usize,
     labelled: bool,
+    /// Numbers that go with an image.
+    attributes: usize,
 }
 
 impl Plan {
@@ -86,6 +90,13 @@ impl Plan {
 
     fn items(&self, piece: usize) -> std::ops::Range<usize> {
         piece * self.piece..self.batch.min((piece + 1) * self.piece)
+    }
+
+    /// Makes room for so many images and what goes with them.
+    fn fit(&self, batch: &mut Batch, images: usize) {
+        batch.images.resize(images * self.image_bytes, 0);
+        batch.labels.resize(if self.labelled { images } else { 0 }, 0);
+        batch.attributes.resize(images * self.attributes, 0.0);
     }
 }
 
@@ -113,6 +124,7 @@ impl Batches {
         }
         let image_bytes = data.image_bytes();
         let labelled = data.label(0).is_some();
+        let attributes = data.attributes().map_or(0, |attributes| attributes.names.len());
         let piece = (PIECE_BYTES / image_bytes).clamp(1, PIECE_IMAGES).min(batch);
         let workers = match workers {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8),
@@ -120,7 +132,7 @@ impl Batches {
         };
         Ok(Self {
             order: Order::new(images, batch, rank, world, seed),
-            plan: Plan { batch, piece, image_bytes, labelled },
+            plan: Plan { batch, piece, image_bytes, labelled, attributes },
             data,
             position: 0,
             current: Batch::default(),
@@ -156,21 +168,11 @@ impl Batches {
     /// No image can be read; a broken image under `strict`; a worker failed. Asking again tries again.
     #[allow(clippy::should_implement_trait)] // it lends its buffer, which an iterator cannot
     pub fn next(&mut self) -> Result<&Batch> {
-        let Plan { batch, image_bytes, labelled, .. } = self.plan;
-        self.current.images.resize(batch * image_bytes, 0);
-        self.current.labels.resize(if labelled { batch } else { 0 }, 0);
+        let Plan { batch, image_bytes, .. } = self.plan;
+        self.plan.fit(&mut self.current, batch);
         if self.data.is_whole() && batch * image_bytes <= DIRECT_BYTES {
-            let Batch { images, labels } = &mut self.current;
-            fill(
-                &self.data,
-                &self.order,
-                self.position,
-                0..batch,
-                &mut self.scratch,
-                images,
-                labels,
-                || true,
-            )?;
+            let (scratch, out) = (&mut self.scratch, &mut self.current);
+            fill(&self.data, &self.order, self.position, 0..batch, scratch, out, || true)?;
         } else {
             self.gather()?;
         }
@@ -193,10 +195,11 @@ impl Batches {
                 }
             };
             let items = self.plan.items(piece);
-            let bytes = items.start * self.plan.image_bytes..items.end * self.plan.image_bytes;
-            self.current.images[bytes].copy_from_slice(&job.images);
+            let each = |values: usize| items.start * values..items.end * values;
+            self.current.images[each(self.plan.image_bytes)].copy_from_slice(&job.out.images);
+            self.current.attributes[each(self.plan.attributes)].copy_from_slice(&job.out.attributes);
             if self.plan.labelled {
-                self.current.labels[items].copy_from_slice(&job.labels);
+                self.current.labels[items].copy_from_slice(&job.out.labels);
             }
             pool.spare.push(job);
         }
@@ -204,26 +207,29 @@ impl Batches {
     }
 }
 
-/// Writes images `items` of batch `draw`, as long as `wanted`.
-#[allow(clippy::too_many_arguments)] // both callers have all of it in different places
+/// Writes images `items` of batch `draw` and what goes with them, as long as `wanted`.
 fn fill(
     data: &DataSet,
     order: &Order,
     draw: u64,
     items: std::ops::Range<usize>,
     scratch: &mut Scratch,
-    images: &mut [u8],
-    labels: &mut [i64],
+    out: &mut Batch,
     wanted: impl Fn() -> bool,
 ) -> Result<()> {
-    let mut labels = labels.iter_mut();
-    for (pick, out) in order.picks(draw, items).zip(images.chunks_exact_mut(data.image_bytes())) {
+    let images = out.images.chunks_exact_mut(data.image_bytes());
+    for (item, (pick, image)) in order.picks(draw, items).zip(images).enumerate() {
         if !wanted() {
             break;
         }
-        let index = data.place(pick.index, pick.flip, scratch, out)?;
-        if let (Some(slot), Some(label)) = (labels.next(), data.label(index)) {
-            *slot = i64::from(label);
+        // Of the image that was taken, which is another one where that picked is broken.
+        let index = data.place(pick.index, pick.flip, scratch, image)?;
+        if let Some(label) = data.label(index) {
+            out.labels[item] = i64::from(label);
+        }
+        if let Some(attributes) = data.attributes() {
+            let values = attributes.of(index);
+            out.attributes[item * values.len()..][..values.len()].copy_from_slice(values);
         }
     }
     Ok(())
@@ -235,8 +241,7 @@ struct Job {
     draw: u64,
     piece: usize,
     generation: u64,
-    images: Vec<u8>,
-    labels: Vec<i64>,
+    out: Batch,
 }
 
 /// What consumer and workers share.
@@ -332,8 +337,7 @@ impl Pool {
             let mut job = self.spare.pop().unwrap_or_default();
             (job.draw, job.piece, job.generation) =
                 (draw, piece, self.shared.generation.load(Ordering::Relaxed));
-            job.images.resize(items * self.plan.image_bytes, 0);
-            job.labels.resize(if self.plan.labelled { items } else { 0 }, 0);
+            self.plan.fit(&mut job.out, items);
             self.shared.queue().push_back(job);
             self.shared.ready.notify_one();
             self.asked += 1;
@@ -377,10 +381,10 @@ fn work(data: &DataSet, order: &Order, plan: Plan, shared: &Shared, sender: &Sen
             }
         };
         drop(queue);
-        let Job { draw, piece, generation, images, labels } = &mut job;
+        let Job { draw, piece, generation, out } = &mut job;
         let wanted = || shared.generation.load(Ordering::Relaxed) == *generation;
         let filled = catch_unwind(AssertUnwindSafe(|| {
-            fill(data, order, *draw, plan.items(*piece), &mut scratch, images, labels, wanted)
+            fill(data, order, *draw, plan.items(*piece), &mut scratch, out, wanted)
         }));
         let result = filled.unwrap_or_else(|panic| {
             scratch = Scratch::default();
@@ -405,6 +409,7 @@ mod tests {
             backing: Backing::Panics { len: 8, at: 3 },
             labels: None,
             classes: Vec::new(),
+            attributes: None,
             notes: Vec::new(),
         };
         let data = Arc::new(DataSet::from_listing(listing, Options::default()).expect("set"));

@@ -1,5 +1,6 @@
 //! An opened data set: images of one shape, by number.
 
+use crate::attributes::Attributes;
 use crate::decode::Native;
 use crate::error::{Error, Result};
 use crate::fit::{Fitter, Target, copy_rows};
@@ -15,6 +16,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 #[derive(Debug)]
 pub struct DataSet {
     listing: Listing,
+    /// Of the images that this set has, in their order: what is held out has no part in their ranges.
+    attributes: Option<Attributes>,
     options: Options,
     target: Target,
     native: [u32; 2],
@@ -69,6 +72,7 @@ impl DataSet {
             pixels: Pixels::OnDemand(Vec::new()),
             broken_count: AtomicUsize::new(found.len()),
             broken: Mutex::new(found),
+            attributes: None,
             listing,
             options,
         };
@@ -80,6 +84,10 @@ impl DataSet {
             let why = format!("every {every}th of {} images is none: hold out a larger share", set.all());
             return Err(Error::config("holdout", why));
         }
+        set.attributes = set.listing.attributes.take().map(|all| match set.options.every() {
+            None => all,
+            Some(_) => all.select((0..set.len()).map(|index| set.place_of(index))),
+        });
         set.pixels = if matches!(set.listing.backing, Backing::Raw(_)) && set.all() <= fits {
             Pixels::Whole(set.take_whole()?)
         } else {
@@ -157,6 +165,11 @@ impl DataSet {
         self.listing.labels.as_ref()?.get(self.place_of(index)).copied()
     }
 
+    /// Every image's attributes, if a CSV gives them; those of image `index` are [`Attributes::of`] it.
+    pub fn attributes(&self) -> Option<&Attributes> {
+        self.attributes.as_ref()
+    }
+
     /// How images are made to fit; never [`Fit::Auto`].
     pub fn fit(&self) -> Fit {
         self.target.fit
@@ -198,6 +211,9 @@ impl DataSet {
         match self.classes().len() {
             0 => text += ", no classes",
             classes => text += &format!(", {classes} classes"),
+        }
+        if let Some(attributes) = &self.attributes {
+            text += &format!(", {}", attributes.summary());
         }
         if self.options.mirror {
             text += ", mirrored at random";

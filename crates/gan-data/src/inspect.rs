@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A data set in numbers. Lists are sorted by count, the largest first; classes by number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Inspection {
     /// The set's name or path as it was given.
     pub name: String,
@@ -26,6 +26,8 @@ pub struct Inspection {
     pub formats: Vec<(String, usize)>,
     /// Every class and its readable images; empty if there are no labels.
     pub classes: Vec<(String, usize)>,
+    /// Every attribute with its smallest and largest value, in the order of the CSV's columns; empty if there is none.
+    pub attributes: Vec<(String, [f32; 2])>,
     /// Images that cannot be read.
     pub broken: Vec<Broken>,
     /// What the user should know about how the data was read.
@@ -73,6 +75,9 @@ pub fn inspect(spec: &str, options: &Options) -> Result<Inspection> {
         return Err(Error::data(path(*index), why));
     }
     let class = |(label, name): (u32, &String)| (name.clone(), all.classes.get(&label).copied().unwrap_or(0));
+    let attributes =
+        listing.attributes.as_ref().map(|attributes| (attributes.names.clone(), attributes.ranges()));
+    let (names, ranges) = attributes.unwrap_or_default();
     Ok(Inspection {
         images: listing.backing.len() - all.broken.len(),
         bytes: all.bytes,
@@ -83,6 +88,7 @@ pub fn inspect(spec: &str, options: &Options) -> Result<Inspection> {
             .collect(),
         formats: by_count(all.formats),
         classes: (0..).zip(&listing.classes).map(class).collect(),
+        attributes: names.into_iter().zip(ranges).collect(),
         broken: all
             .broken
             .iter()
@@ -174,6 +180,10 @@ impl fmt::Display for Inspection {
             writeln!(f, "  {:<9} {name}: {count}", if row == 0 { "classes" } else { "" })?;
         }
         more(f, self.classes.len())?;
+        for (row, (name, [least, most])) in self.attributes.iter().take(SHOWN).enumerate() {
+            writeln!(f, "  {:<9} {name}: {least} to {most}", if row == 0 { "attribute" } else { "" })?;
+        }
+        more(f, self.attributes.len())?;
         writeln!(f, "  broken    {}", self.broken.len())?;
         for broken in self.broken.iter().take(SHOWN) {
             writeln!(f, "            {} {}", broken.path.display(), broken.why)?;

@@ -1,6 +1,7 @@
 //! Images from anywhere to batches.
 //!
 //! - [`DataSet`]: folders, zips, IDX and CIFAR files or a named set, opened as images of one shape
+//! - [`Attributes`]: numbers that a CSV gives for every image, such as an angle or 0 and 1 for no and yes
 //! - [`Batches`]: batches of bytes in an order that is a pure function of (seed, rank, draw), decoded ahead
 //!   by threads; [`ImageSource`] (feature `torch`) hands them to the trainer as tensors
 //! - [`PointSet`], [`Stacked`] (feature `torch`): data made on the fly whose modes are known
@@ -24,6 +25,7 @@
 //! # fn main() {}
 //! ```
 
+mod attributes;
 mod batches;
 mod dataset;
 mod decode;
@@ -47,6 +49,7 @@ mod source;
 #[cfg(feature = "torch")]
 mod stacked;
 
+pub use attributes::Attributes;
 pub use batches::{Batch, Batches, Sampling};
 pub use dataset::{Broken, DataSet};
 pub use error::{Error, Result};

@@ -72,6 +72,10 @@ pub struct Options {
     pub holdout: f64,
     /// Whether the set is the images held out instead of the others.
     pub held_out: bool,
+    /// A CSV of attributes in place of the `attributes.csv` beside the images: a header, then a row for every image with
+    /// its path from the top of the folder or zip and a finite number for each attribute, as in `00000/a.png,0.5,1`.
+    /// Only images that are files have the names it needs.
+    pub attributes: Option<PathBuf>,
     /// Where fetched sets are; `None` means `$GAN_DATA`, or else `gan-rs/data` in the user's cache folder.
     pub cache: Option<PathBuf>,
 }
@@ -88,6 +92,7 @@ impl Default for Options {
             max_pixels: 100_000_000,
             holdout: 0.0,
             held_out: false,
+            attributes: None,
             cache: None,
         }
     }

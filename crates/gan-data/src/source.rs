@@ -44,7 +44,14 @@ impl Source<ImageBatch> for ImageSource {
             [] => None,
             ref labels => Some(Tensor::f_from_slice(labels)?.f_to_device(device)?),
         };
-        Ok(ImageBatch { images, labels, attributes: None })
+        let attributes = match batch.attributes[..] {
+            [] => None,
+            ref values => {
+                let values = Tensor::f_from_slice(values)?.f_view([count as i64, -1])?;
+                Some(values.f_to_device(device)?)
+            }
+        };
+        Ok(ImageBatch { images, labels, attributes })
     }
 
     fn position(&self) -> u64 {

@@ -102,7 +102,7 @@ fn ranks_take_disjoint_shares_of_what_one_process_would_draw() {
     for (step, whole) in alone.iter().enumerate() {
         let images = ranks.iter().flat_map(|rank| rank[step].images.clone()).collect::<Vec<_>>();
         let labels = ranks.iter().flat_map(|rank| rank[step].labels.clone()).collect::<Vec<_>>();
-        assert_eq!(Batch { images, labels }, *whole);
+        assert_eq!(Batch { images, labels, attributes: Vec::new() }, *whole);
     }
 }
 

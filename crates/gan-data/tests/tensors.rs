@@ -44,6 +44,25 @@ fn without_labels_there_is_no_tensor_of_labels() {
     let mut source = ImageSource::new(data, Sampling::new(4, 0), Device::Cpu).expect("source");
     let batch = source.next().expect("batch");
     assert_eq!((batch.images.size(), batch.labels.is_none()), (vec![4, 3, 8, 8], true));
+    assert!(batch.attributes.is_none());
+}
+
+#[test]
+fn attributes_are_a_row_for_each_image() {
+    let folder = tempdir().expect("folder");
+    common::numbered_folder(folder.path(), 4, 8);
+    let rows: String = (0..4).map(|number| format!("{number:05}.png,{number},0.{number}\n")).collect();
+    put(&folder.path().join("attributes.csv"), format!("file,number,tenth\n{rows}").as_bytes());
+    let data = Arc::new(open(folder.path(), &Options::default()).expect("open"));
+    let mut bytes = Batches::new(Arc::clone(&data), Sampling::new(3, 0)).expect("batches");
+    let mut source = ImageSource::new(data, Sampling::new(3, 0), Device::Cpu).expect("source");
+    for _ in 0..3 {
+        let batch = source.next().expect("batch");
+        let expected = Tensor::from_slice(&bytes.next().expect("bytes").attributes).view([3, 2]);
+        let attributes = batch.attributes.expect("attributes");
+        assert_eq!((&attributes, attributes.kind()), (&expected, Kind::Float));
+        assert!(batch.labels.is_none());
+    }
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     policy.apply();
     config.device = crate::config::DeviceConfig::of(&policy);
     let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
-    config.gan.take_labels(data.classes(), &[])?;
+    config.gan.take_labels(data.classes(), &data.attributes())?;
     dataset::check(&data, &config)?;
     let held_out = dataset::open_held_out(&config)?;
     let (before, now) = (config.data.images, data.count());

@@ -149,9 +149,10 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
         config = layers.resolve()?;
         config.gan.validate()?;
     }
-    config.gan.take_labels(data.classes(), &[])?;
+    config.gan.take_labels(data.classes(), &data.attributes())?;
     config.device = DeviceConfig::of(&policy);
     config.data.source = dataset::absolute(&config.data.source);
+    config.data.attributes = dataset::absolute(&config.data.attributes);
     config.data.images = data.count();
     dataset::check(&data, &config)?;
     Ok((config, policy, data))

@@ -39,6 +39,8 @@ pub struct RunConfig {
 pub struct DataConfig {
     /// A built-in data set's name, or a folder or file.
     pub source: String,
+    /// A CSV with numbers for every image; empty: the `attributes.csv` beside the images, if it is there.
+    pub attributes: String,
     /// How an image of another size becomes one of the right size: auto, crop, pad, pad-edge, stretch.
     pub fit: Fit,
     /// Whether every image is mirrored left to right in half of its draws.
@@ -63,6 +65,7 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self {
             source: gan_data::DEFAULT.to_owned(),
+            attributes: String::new(),
             fit: Fit::Auto,
             mirror: false,
             strict: false,

@@ -80,6 +80,7 @@ pub(crate) fn open(name: &Path, files: &[PathBuf], options: &Options) -> Result<
         backing: Backing::Raw(raw),
         labels: Some(labels),
         classes,
+        attributes: None,
         notes: Vec::new(),
     })
 }

@@ -1,8 +1,9 @@
 //! Image files below a folder, in the order of their paths.
 
-use super::{Backing, Listing, labels, others};
+use super::{Backing, Listing, beside, others};
 use crate::decode::{EXTENSIONS, is_image_name};
 use crate::error::{Error, Result, io_sentence};
+use crate::options::Options;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -44,9 +45,10 @@ impl Folder {
     }
 }
 
-/// Lists a folder's images; classes come from `dataset.json` or from subfolders. What cannot be read below the
-/// folder is an error if `strict`; otherwise an image is broken, and anything else is left out with a note.
-pub(crate) fn open(root: &Path, strict: bool) -> Result<Listing> {
+/// Lists a folder's images; classes come from `dataset.json` or from subfolders, attributes from `attributes.csv`.
+/// What cannot be read below the folder is an error under `strict`; otherwise an image is broken, and anything else
+/// is left out with a note.
+pub(crate) fn open(root: &Path, options: &Options) -> Result<Listing> {
     let mut files = Vec::new();
     let mut rest = Vec::new();
     let mut unread = Vec::new();
@@ -63,7 +65,7 @@ pub(crate) fn open(root: &Path, strict: bool) -> Result<Listing> {
                 if !visible(name) {
                     continue;
                 }
-                if strict || error.loop_ancestor().is_some() {
+                if options.strict || error.loop_ancestor().is_some() {
                     return Err(walk_error(root, &error));
                 }
                 match is_image_name(&name.to_string_lossy()) {
@@ -95,7 +97,7 @@ pub(crate) fn open(root: &Path, strict: bool) -> Result<Listing> {
     // By path, whatever order the file system lists them in: the order must be the same on every machine.
     files.sort();
     let names: Vec<String> = files.iter().map(|path| slashed(path)).collect();
-    let mut found = read_labels(root, &names)?;
+    let (mut found, attributes) = beside::read(&names, options, |below| read_below(root, below))?;
     found.notes.extend(unread);
     found.notes.extend(others::note(&rest));
     Ok(Listing {
@@ -103,6 +105,7 @@ pub(crate) fn open(root: &Path, strict: bool) -> Result<Listing> {
         backing: Backing::Folder(Folder { root: root.to_owned(), files }),
         labels: found.labels,
         classes: found.classes,
+        attributes,
         notes: found.notes,
     })
 }
@@ -112,16 +115,14 @@ fn visible(name: &std::ffi::OsStr) -> bool {
     !name.as_encoded_bytes().starts_with(b".") && name != "__MACOSX"
 }
 
-fn read_labels(root: &Path, names: &[String]) -> Result<labels::Labels> {
-    for place in labels::json_places(names) {
-        let json = root.join(&place).join("dataset.json");
-        match std::fs::read(&json) {
-            Ok(bytes) => return labels::from_json(&json, &bytes, &place, names),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::file(json, error)),
-        }
+/// A file below the folder, where there is one.
+fn read_below(root: &Path, below: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
+    let path = root.join(below);
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(Some((path, bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file(path, error)),
     }
-    Ok(labels::from_folders(names))
 }
 
 /// A sentence about links and folders that lead nowhere.

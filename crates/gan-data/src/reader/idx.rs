@@ -40,7 +40,7 @@ pub(crate) fn listing(images: &Path, raw: Raw, labels: Option<(&Path, Vec<u8>)>)
             (None, Vec::new())
         }
     };
-    Ok(Listing { name: String::new(), backing: Backing::Raw(raw), labels, classes, notes })
+    Ok(Listing { name: String::new(), backing: Backing::Raw(raw), labels, classes, attributes: None, notes })
 }
 
 /// Reads an image file's contents: `path` is for messages.

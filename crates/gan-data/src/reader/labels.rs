@@ -1,10 +1,10 @@
 //! Classes from folder names and from StyleGAN's `dataset.json`.
 
+use super::beside::Beside;
 use super::clean_name;
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 const MOST_CLASSES: u64 = 1_000_000;
 
@@ -58,9 +58,9 @@ fn shared_folders(paths: &[String]) -> Vec<&str> {
     shared.unwrap_or_default()
 }
 
-/// Where `dataset.json` may lie: at the top or in a folder that all images share, the topmost first. Each is
-/// empty or ends with `/`.
-pub(crate) fn json_places(paths: &[String]) -> Vec<String> {
+/// Where files about all images may lie: at the top or in a folder that all images share, the topmost first. Each
+/// is empty or ends with `/`.
+pub(crate) fn places(paths: &[String]) -> Vec<String> {
     let mut place = String::new();
     let mut places = vec![place.clone()];
     for folder in shared_folders(paths) {
@@ -80,10 +80,10 @@ struct DatasetJson {
     labels: Option<Vec<(String, serde_json::Value)>>,
 }
 
-/// Reads `{"labels": [["00000/img.png", 3], ...]}`; `null` means no labels. `file` is for messages; `place` is
-/// the file's folder, one of [`json_places`], which the names in it start from.
-pub(crate) fn from_json(file: &Path, json: &[u8], place: &str, paths: &[String]) -> Result<Labels> {
-    let parsed: DatasetJson = serde_json::from_slice(json).map_err(|error| {
+/// Reads `{"labels": [["00000/img.png", 3], ...]}`; `null` means no labels.
+pub(crate) fn from_json(json: &Beside, paths: &[String]) -> Result<Labels> {
+    let Beside { path: file, place, bytes } = json;
+    let parsed: DatasetJson = serde_json::from_slice(bytes).map_err(|error| {
         Error::data(file, format!("is not of the form {{\"labels\": [[\"image.png\", 3], ...]}} ({error})"))
     })?;
     let Some(entries) = parsed.labels else { return Ok(Labels::default()) };

@@ -1,5 +1,7 @@
 //! Where images come from. Every reader makes a [`Listing`]: what there is, still undecoded.
 
+mod attributes;
+mod beside;
 mod cifar;
 mod folder;
 pub(crate) mod idx;
@@ -10,6 +12,7 @@ mod zip;
 
 pub(crate) use raw::Raw;
 
+use crate::attributes::Attributes;
 use crate::decode::{self, Native};
 use crate::error::{Error, Result};
 use crate::named;
@@ -30,6 +33,8 @@ pub(crate) struct Listing {
     /// One per image, each below `classes.len()`.
     pub labels: Option<Vec<u32>>,
     pub classes: Vec<String>,
+    /// Of every image, where the set has them.
+    pub attributes: Option<Attributes>,
     /// What the user should know about how the data was read.
     pub notes: Vec<String>,
 }
@@ -152,6 +157,14 @@ pub(crate) fn open(spec: &str, options: &Options) -> Result<Listing> {
         None => open_path(Path::new(spec), options)?,
     };
     spec.clone_into(&mut listing.name);
+    if let (Some(csv), Backing::Raw(_)) = (&options.attributes, &listing.backing) {
+        let why = format!(
+            "{} names images by their files, and those of {spec} are no files; \
+             give attributes with a folder or zip of images",
+            csv.display()
+        );
+        return Err(Error::config("attributes", why));
+    }
     if listing.backing.len() == 0 {
         return Err(Error::data(spec, "has no images"));
     }
@@ -180,7 +193,7 @@ fn open_path(path: &Path, options: &Options) -> Result<Listing> {
             listing.notes.extend(found.note);
             return Ok(listing);
         }
-        return folder::open(path, options.strict);
+        return folder::open(path, options);
     }
     if !metadata.is_file() {
         return Err(Error::data(path, "is neither a file nor a folder; give one that holds images"));
@@ -197,7 +210,7 @@ fn open_file(path: &Path, options: &Options) -> Result<Listing> {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     match (&start[..length], ending) {
         ([], _) => Err(Error::data(path, "is empty")),
-        ([b'P', b'K', ..], _) | (_, "zip") => zip::open(path),
+        ([b'P', b'K', ..], _) | (_, "zip") => zip::open(path, options),
         (_, "bin") => cifar::open(path, &[path.to_owned()], options),
         // Other formats start with two zero bytes too: HEIC, AVIF, MP4, ICO.
         ([0, 0, 8 | 9 | 11..=14, 1..=4], _) | ([0x1f, 0x8b, ..], _)

@@ -2,9 +2,10 @@
 //! The layout is PKWARE's APPNOTE.TXT; only the central directory is trusted.
 
 use super::folder::MOST_FILE_BYTES;
-use super::{Backing, Listing, clean_name, labels, others};
+use super::{Backing, Listing, beside, clean_name, others};
 use crate::decode::{EXTENSIONS, is_image_name};
 use crate::error::{Error, Result, io_sentence};
+use crate::options::Options;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use std::fs::File;
 use std::io;
@@ -65,8 +66,8 @@ impl Archive {
     }
 }
 
-/// Lists an archive's images; classes come from `dataset.json` or from folders.
-pub(crate) fn open(path: &Path) -> Result<Listing> {
+/// Lists an archive's images; classes come from `dataset.json` or from folders, attributes from `attributes.csv`.
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Listing> {
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
     let length = file.metadata().map_err(|error| Error::file(path, error))?.len();
     let file = SharedFile::new(file);
@@ -85,19 +86,13 @@ pub(crate) fn open(path: &Path) -> Result<Listing> {
     }
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
-    let json = labels::json_places(&names).into_iter().find_map(|place| {
-        let name = format!("{place}dataset.json");
-        rest.iter().find(|entry| entry.name == name).map(|entry| (place, entry))
-    });
-    let mut found = match json {
-        Some((place, entry)) => {
-            let inside = path.join(&entry.name);
-            let mut bytes = Vec::new();
-            read_entry(&file, entry, &mut bytes).map_err(|why| Error::data(&inside, why))?;
-            labels::from_json(&inside, &bytes, &place, &names)?
-        }
-        None => labels::from_folders(&names),
-    };
+    let (mut found, attributes) = beside::read(&names, options, |name| {
+        let Some(entry) = rest.iter().find(|entry| entry.name == name) else { return Ok(None) };
+        let inside = path.join(&entry.name);
+        let mut bytes = Vec::new();
+        read_entry(&file, entry, &mut bytes).map_err(|why| Error::data(&inside, why))?;
+        Ok(Some((inside, bytes)))
+    })?;
     let rest: Vec<String> = rest.into_iter().map(|entry| entry.name).collect();
     found.notes.extend(others::note(&rest));
     Ok(Listing {
@@ -105,6 +100,7 @@ pub(crate) fn open(path: &Path) -> Result<Listing> {
         backing: Backing::Zip(Archive { path: path.to_owned(), file, entries }),
         labels: found.labels,
         classes: found.classes,
+        attributes,
         notes: found.notes,
     })
 }
