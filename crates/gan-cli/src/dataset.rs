@@ -56,7 +56,9 @@ pub fn open_held_out(config: &RunConfig) -> Result<Option<Opened>> {
     let (data, size, channels) = (&config.data, config.gan.size(), Some(config.gan.channels()));
     let opened = match gan_data::held_out_of(&data.source) {
         _ if data.holdout > 0.0 => open_part(data, size, channels, true)?,
-        Some(name) => open(&DataConfig { source: name.to_owned(), ..data.clone() }, size, channels)?,
+        Some(name) => {
+            open(&DataConfig { source: name.to_owned(), per_class: 0, ..data.clone() }, size, channels)?
+        }
         None => return Ok(None),
     };
     let (batch, count) = (config.gan.batch(), opened.count());
@@ -102,6 +104,7 @@ fn open_part(config: &DataConfig, size: i64, channels: Option<i64>, held_out: bo
         memory: config.cache_mb.saturating_mul(1_000_000),
         max_pixels: config.max_pixels,
         holdout: config.holdout,
+        per_class: config.per_class,
         held_out,
         attributes,
         ..Options::default()

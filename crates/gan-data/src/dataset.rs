@@ -18,6 +18,8 @@ pub struct DataSet {
     listing: Listing,
     /// Of the images that this set has, in their order: what is held out has no part in their ranges.
     attributes: Option<Attributes>,
+    /// Places of the images that this set has, where it has only some of each class.
+    some: Option<Vec<usize>>,
     options: Options,
     target: Target,
     native: [u32; 2],
@@ -73,6 +75,7 @@ impl DataSet {
             broken_count: AtomicUsize::new(found.len()),
             broken: Mutex::new(found),
             attributes: None,
+            some: None,
             listing,
             options,
         };
@@ -84,9 +87,12 @@ impl DataSet {
             let why = format!("every {every}th of {} images is none: hold out a larger share", set.all());
             return Err(Error::config("holdout", why));
         }
-        set.attributes = set.listing.attributes.take().map(|all| match set.options.every() {
-            None => all,
-            Some(_) => all.select((0..set.len()).map(|index| set.place_of(index))),
+        set.some = set.first_of_each_class()?;
+        set.attributes = set.listing.attributes.take().map(|all| {
+            match set.options.every().is_none() && set.some.is_none() {
+                true => all,
+                false => all.select((0..set.len()).map(|index| set.place_of(index))),
+            }
         });
         set.pixels = if matches!(set.listing.backing, Backing::Raw(_)) && set.all() <= fits {
             Pixels::Whole(set.take_whole()?)
@@ -101,6 +107,9 @@ impl DataSet {
     /// Number of images, the broken ones included, without those held out (or only those).
     pub fn len(&self) -> usize {
         let all = self.all();
+        if let Some(some) = &self.some {
+            return some.len();
+        }
         match (self.options.every(), self.options.held_out) {
             (None, _) => all,
             (Some(every), false) => all - all / every,
@@ -116,8 +125,34 @@ impl DataSet {
         }
     }
 
+    /// Places of the first `per_class` images of each class; what is held out is not touched.
+    fn first_of_each_class(&self) -> Result<Option<Vec<usize>>> {
+        let most = self.options.per_class;
+        if most == 0 || self.options.held_out {
+            return Ok(None);
+        }
+        if self.listing.labels.is_none() {
+            let why = format!("{most} images of each class: {} has no classes", self.listing.name);
+            return Err(Error::config("per_class", why));
+        }
+        let mut seen = vec![0; self.listing.classes.len()];
+        let is_wanted = |index: &usize| match self.label(*index) {
+            Some(class) => {
+                seen[class as usize] += 1;
+                seen[class as usize] <= most
+            }
+            None => false,
+        };
+        let chosen: Vec<usize> =
+            (0..self.len()).filter(is_wanted).map(|index| self.place_of(index)).collect();
+        Ok(Some(chosen))
+    }
+
     /// Where image `index` stands among all.
     fn place_of(&self, index: usize) -> usize {
+        if let Some(some) = &self.some {
+            return some[index];
+        }
         match (self.options.every(), self.options.held_out) {
             (None, _) => index,
             (Some(every), false) => index + index / (every - 1),
@@ -219,6 +254,9 @@ impl DataSet {
             text += ", mirrored at random";
         }
         match (self.all() - self.len(), self.options.held_out) {
+            _ if self.some.is_some() => {
+                text += &format!(", the first {} of each of {}", self.options.per_class, self.all());
+            }
             (0, _) => {}
             (others, false) => text += &format!(", {others} more held out"),
             (others, true) => text += &format!(", held out of {}", others + self.len()),

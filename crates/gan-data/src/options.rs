@@ -70,6 +70,8 @@ pub struct Options {
     pub max_pixels: u64,
     /// The share of images that is held out: evenly spread over the set, every n-th for 1/n. At most a half; 0 for none.
     pub holdout: f64,
+    /// Only the first so many images of each class; 0: all. What is held out is not touched.
+    pub per_class: u64,
     /// Whether the set is the images held out instead of the others.
     pub held_out: bool,
     /// A CSV of attributes in place of the `attributes.csv` beside the images: a header, then a row for every image with
@@ -91,6 +93,7 @@ impl Default for Options {
             memory: 2 << 30,
             max_pixels: 100_000_000,
             holdout: 0.0,
+            per_class: 0,
             held_out: false,
             attributes: None,
             cache: None,

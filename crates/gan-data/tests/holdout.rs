@@ -61,3 +61,25 @@ fn a_set_with_a_part_of_its_own_is_known() {
     assert_eq!(held_out_of("fashion-mnist"), Some("fashion-mnist-test"));
     assert_eq!(held_out_of("fashion-mnist-test"), None);
 }
+
+#[test]
+fn some_of_each_class_are_the_first_ones() {
+    let options = Options { per_class: 3, holdout: 0.05, ..Options::default() };
+    let few = DataSet::open("fashion-mnist-test", &options).expect("a set");
+    assert_eq!(few.len(), 30);
+    assert!(few.describe().contains("the first 3 of each of 10000"), "{}", few.describe());
+    let part = open(0.05, false).expect("a set");
+    for class in 0..10 {
+        let of_class = |set: &DataSet| -> Vec<Vec<u8>> {
+            let own = (0..set.len()).filter(|index| set.label(*index) == Some(class));
+            own.take(3).map(|index| set.load(index).expect("an image")).collect()
+        };
+        assert!(of_class(&few) == of_class(&part) && of_class(&few).len() == 3, "class {class}");
+    }
+    let apart = DataSet::open("fashion-mnist-test", &Options { held_out: true, ..options }).expect("a set");
+    assert_eq!(apart.len(), 500, "what is held out is whole");
+    let mut batches = Batches::new(Arc::new(few), Sampling::new(30, 1)).expect("batches");
+    let mut labels = batches.next().expect("a batch").labels.clone();
+    labels.sort_unstable();
+    assert_eq!(labels, (0..10).flat_map(|class| [class; 3]).collect::<Vec<i64>>());
+}

@@ -55,6 +55,8 @@ pub struct DataConfig {
     pub max_pixels: u64,
     /// The share of images that is held out of training, to see whether the discriminator overfits; 0 for none.
     pub holdout: f64,
+    /// Only the first so many images of each class, to see what few are enough for; 0: all.
+    pub per_class: u64,
     /// Points of a set such as `ring8`, drawn once and shown in a new order every epoch; 0: fresh ones in every batch.
     pub points: u64,
     /// How many images there were when the run began; found, not chosen. A resume compares.
@@ -73,6 +75,7 @@ impl Default for DataConfig {
             cache_mb: 2000,
             max_pixels: gan_data::Options::default().max_pixels,
             holdout: 0.0,
+            per_class: 0,
             points: gan_data::FIXED,
             images: 0,
         }

@@ -75,7 +75,8 @@ const EXAMPLES: &str = "\
 Examples:
   gan augment runs/cgan-mine-001 --per-class 1000 --out balanced/          fills every class up to 1,000
   gan augment runs/cgan-mine-001 --per-class 5k --generated-only --out made/
-  gan augment runs/cgan-mine-001 --per-class 1000 --score --test photos-of-another-day/";
+  gan augment runs/cgan-mine-001 --per-class 1000 --score --test photos-of-another-day/
+  gan train cgan --data fashion-mnist --set data.per_class=100    learns from few; augment --score then says what that is worth";
 
 /// Images that are generated at a time.
 const AT_A_TIME: u64 = 64;
