@@ -493,6 +493,8 @@ def main() -> None:
     elif options.case in small:
         if small[options.case] in (R1, WganGp) and mode != "eager":
             parser.error(f"the case `{options.case}` has a gradient penalty and runs with --mode eager only")
+        if small[options.case] in (Cgan, MlpCgan) and mode == "bf16":
+            parser.error(f"the case `{options.case}` runs in f32 only")
         work = small[options.case](size=32, channels=1, batch=64 if options.case == "cgan-mlp" else 128, mode=mode)
     else:
         work = Dcgan(size=64, channels=3, batch=64, mode=mode)

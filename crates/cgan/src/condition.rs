@@ -57,6 +57,14 @@ impl Conditions {
         Ok(Self { kind, with_none: config.label_dropout > 0.0 })
     }
 
+    /// Classes, or attributes.
+    pub fn count(&self) -> i64 {
+        match &self.kind {
+            Kinds::Classes(count) => *count,
+            Kinds::Attributes { low, .. } => low.size()[0],
+        }
+    }
+
     /// Numbers in [`Conditions::vector`].
     pub fn width(&self) -> i64 {
         match &self.kind {

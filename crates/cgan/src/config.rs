@@ -28,7 +28,8 @@ pub struct Config {
     pub attributes: Vec<Attribute>,
     /// Length of the latent vector.
     pub latent: i64,
-    /// Length of the vector that stands for a class or for attributes; 0: as many numbers as there are classes or attributes.
+    /// Length of the vector that stands for a class or for attributes; 0: as many numbers as there are classes, or
+    /// one more than there are attributes.
     pub embedding: i64,
     /// What the networks are made of.
     pub network: Network,
@@ -328,6 +329,10 @@ impl Config {
 }
 
 impl TakeLabels for Config {
+    fn learns_classes(&self) -> bool {
+        self.condition == Condition::Classes
+    }
+
     fn take_labels(&mut self, classes: &[String], attributes: &[Attribute]) -> Result<()> {
         let refuse = |field: &str, why: String| Err(Error::config(format!("cgan.{field}"), why));
         match self.condition {
@@ -341,7 +346,7 @@ impl TakeLabels for Config {
                 refuse("classes", why.to_owned())
             }
             Condition::Classes if !self.classes.is_empty() && self.classes != classes => {
-                let [ours, theirs] = [&self.classes, classes].map(|names| names.join(", "));
+                let [ours, theirs] = [&self.classes[..], classes].map(settings::listed);
                 refuse("classes", format!("are {ours}, but the data has {theirs}"))
             }
             Condition::Classes => {
@@ -359,9 +364,7 @@ impl TakeLabels for Config {
                     let why = format!("are {}, but the data has {}", ours.join(", "), theirs.join(", "));
                     return refuse("attributes", why);
                 }
-                if ours.is_empty() {
-                    self.attributes = attributes.to_vec();
-                }
+                self.attributes = attributes.to_vec();
                 self.validate_names()
             }
         }

@@ -89,7 +89,11 @@ impl ConvolutionalFeatures {
         if planes {
             channels += conditions.width();
         } else if config.discriminator_condition.is_input() {
-            plane = Some(conditions.embed(scope.sub("label_embedding"), size * size, CONV_INIT)?);
+            plane = Some(conditions.embed(
+                scope.sub("label_embedding"),
+                size * size,
+                config.discriminator_norm.weight(),
+            )?);
             channels += 1;
         }
         let sizes = [channels, config.discriminator_width];

@@ -66,11 +66,12 @@ impl Discriminator {
         }
         let last = Linear::new(scope.sub(name), outputs, 1, weight)?;
         let told = config.discriminator_condition;
+        let vectors = config.discriminator_norm.weight();
         let projection = told
             .projects()
-            .then(|| conditions.embed(scope.sub("projection"), pooled, PROJECTION))
+            .then(|| conditions.embed(scope.sub("projection"), pooled, vectors))
             .transpose()?;
-        let classes = conditions.width();
+        let classes = conditions.count();
         let classifier = told
             .classifies()
             .then(|| Linear::new(scope.sub("classifier"), outputs, classes, weight))
@@ -130,12 +131,14 @@ impl Discriminator {
 fn guessed(guess: &Tensor, told: &Tensor) -> Result<Tensor> {
     match told.dim() {
         1 => cross_entropy(guess, told),
-        2 => Ok(guess.f_to_kind(Kind::Float)?.f_sub(told)?.f_square()?.f_mean(None)?),
+        // What is told ends with a 1.
+        2 => {
+            let told = told.f_narrow(1, 0, guess.size()[1])?;
+            Ok(guess.f_to_kind(Kind::Float)?.f_sub(&told)?.f_square()?.f_mean(None)?)
+        }
         _ => Err(Error::config("labels", "are neither classes nor attributes")),
     }
 }
-
-const PROJECTION: Init = Init::Normal { mean: 0.0, std: 0.02 };
 
 impl DiscriminatorCondition {
     /// Whether features are made from image and condition together.

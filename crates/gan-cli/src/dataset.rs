@@ -51,7 +51,7 @@ pub fn open(config: &DataConfig, size: i64, channels: Option<i64>) -> Result<Ope
 /// Images that training never shows: those held out, or the test images of a set that is known to have some.
 ///
 /// # Errors
-/// As [`open`]; fewer images than a batch.
+/// As [`open`].
 pub fn open_held_out(config: &RunConfig) -> Result<Option<Opened>> {
     let (data, size, channels) = (&config.data, config.gan.size(), Some(config.gan.channels()));
     let opened = match gan_data::held_out_of(&data.source) {
@@ -61,13 +61,22 @@ pub fn open_held_out(config: &RunConfig) -> Result<Option<Opened>> {
         }
         None => return Ok(None),
     };
+    Ok(Some(opened))
+}
+
+/// Refuses too few images for a run to be watched with.
+///
+/// # Errors
+/// Fewer than a batch.
+pub fn check_held_out(held_out: Option<&Opened>, config: &RunConfig) -> Result<()> {
+    let Some(opened) = held_out else { return Ok(()) };
     let (batch, count) = (config.gan.batch(), opened.count());
     if batch as u64 > count {
         let why =
             format!("{count} images are held out, fewer than a batch of {batch}; hold out more or none");
         return Err(Error::config("data.holdout", why).into());
     }
-    Ok(Some(opened))
+    Ok(())
 }
 
 fn open_part(config: &DataConfig, size: i64, channels: Option<i64>, held_out: bool) -> Result<Opened> {
@@ -184,6 +193,16 @@ impl Opened {
     /// Names of the classes; none for points and stacked images.
     pub fn classes(&self) -> &[String] {
         if let Self::Images(set) = self { set.classes() } else { &[] }
+    }
+
+    /// Images of each class.
+    pub fn class_counts(&self) -> Vec<u64> {
+        let Self::Images(set) = self else { return Vec::new() };
+        let mut counts = vec![0; set.classes().len()];
+        for label in (0..set.len()).filter_map(|index| set.label(index)) {
+            counts[label as usize] += 1;
+        }
+        counts
     }
 
     /// What images have numbers of, with the ranges in this set.

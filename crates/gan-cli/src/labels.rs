@@ -4,6 +4,7 @@ use crate::config::suggest;
 use crate::failure::usage;
 use anyhow::Result;
 use gan_core::random::Streams;
+pub use gan_core::settings::listed;
 use gan_core::variant::{Attribute, Generate};
 use tch::{Device, Tensor};
 
@@ -20,15 +21,19 @@ pub struct Choice {
 }
 
 /// What was chosen, known to fit the GAN.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Labels {
     /// It takes none, or shall do without.
     Nothing,
-    /// So many classes in turn.
+    /// So many classes in turn, by seed.
     InTurn(i64),
     /// One class.
     Class(i64),
-    /// So many attributes, of which these are given.
+    /// Classes of real images, by number.
+    Like(Vec<i64>),
+    /// Attributes of real images, f32 `[N, K]`, by number.
+    Rows(Tensor),
+    /// So many attributes, of which these are given and the others drawn for each seed.
     Attributes(Vec<Option<f32>>),
 }
 
@@ -39,13 +44,20 @@ impl Choice {
     /// A class or an attribute that the GAN does not have.
     pub fn of(&self, gan: &(impl Generate + ?Sized)) -> Result<Labels> {
         if let Some(first) = self.attributes.first()
-            && gan.attributes().is_empty()
+            && (gan.attributes().is_empty() || self.class.is_some())
         {
-            return Err(usage(format!("--attribute {first}: this GAN knows no attributes")));
+            let why = if gan.attributes().is_empty() {
+                "this GAN knows no attributes"
+            } else {
+                "--class is for others"
+            };
+            return Err(usage(format!("--attribute {first}: {why}")));
         }
+        let names = gan.class_names();
+        let takes_none = names.is_empty() && gan.attributes().is_empty();
         match &self.class {
-            Some(word) if word == "none" => return Ok(Labels::Nothing),
-            Some(word) => return Ok(Labels::Class(class_number(word, gan.class_names())?)),
+            Some(word) if word == "none" && !takes_none && labels_none(names) => return Ok(Labels::Nothing),
+            Some(word) => return Ok(Labels::Class(class_number("--class", word, names)?)),
             None => {}
         }
         if !gan.attributes().is_empty() {
@@ -58,73 +70,113 @@ impl Choice {
         }
         Ok(if gan.classes() > 0 { Labels::InTurn(gan.classes()) } else { Labels::Nothing })
     }
+
+    /// What stands in a file's name for what was chosen; empty for nothing.
+    pub fn in_names(&self) -> String {
+        let words = self.class.iter().chain(&self.attributes);
+        words.map(|word| format!("-{}", plain(word).replace(' ', "-").to_lowercase())).collect()
+    }
+}
+
+/// Whether no class is called `none`.
+fn labels_none(names: &[String]) -> bool {
+    !names.iter().any(|name| name == "none")
 }
 
 impl Labels {
-    /// Labels of pictures by their number in the command and their seed, on a device.
+    /// Labels of pictures by their number in the command, whose seed is `seed` and that number, on a device.
     ///
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn tensor(
         &self,
         gan: &(impl Generate + ?Sized),
-        pictures: &[(u64, u64)],
+        numbers: &[u64],
+        seed: u64,
         device: Device,
     ) -> Result<Option<Tensor>> {
         let labels = match self {
             Self::Nothing => return Ok(None),
+            Self::Rows(rows) => {
+                let chosen: Vec<i64> = numbers.iter().map(|number| *number as i64 % rows.size()[0]).collect();
+                rows.f_index_select(0, &Tensor::f_from_slice(&chosen)?)?
+            }
             Self::Attributes(given) => {
                 let mut rows = Vec::new();
-                for (_, seed) in pictures {
-                    let drawn = gan.draw_labels(&Streams::new(*seed, 0, 0, Device::Cpu), 1)?;
+                for number in numbers {
+                    let streams = Streams::new(seed.wrapping_add(*number), 0, 0, Device::Cpu);
+                    let drawn = gan.draw_labels(&streams, 1)?;
                     let drawn = drawn.map(|row| Vec::<f32>::try_from(row.f_flatten(0, -1)?)).transpose()?;
                     let drawn = drawn.unwrap_or_default();
                     rows.extend(given.iter().zip(drawn).map(|(given, drawn)| given.unwrap_or(drawn)));
                 }
-                Tensor::f_from_slice(&rows)?.f_reshape([pictures.len() as i64, given.len() as i64])?
+                Tensor::f_from_slice(&rows)?.f_reshape([numbers.len() as i64, given.len() as i64])?
             }
-            _ => Tensor::f_from_slice(&self.classes(pictures.iter().map(|(number, _)| *number)))?,
+            _ => Tensor::f_from_slice(&self.classes(numbers.iter().copied(), seed))?,
         };
         Ok(Some(labels.f_to_device(device)?))
     }
 
-    /// Classes of pictures by their number in the command; none where there are no classes.
-    pub fn classes(&self, numbers: impl Iterator<Item = u64>) -> Vec<i64> {
-        match *self {
-            Self::InTurn(classes) => numbers.map(|number| (number % classes as u64) as i64).collect(),
-            Self::Class(class) => numbers.map(|_| class).collect(),
-            Self::Nothing | Self::Attributes(_) => Vec::new(),
+    /// Classes of pictures by their number in the command, whose seed is `seed` and that number; none where there are no classes.
+    pub fn classes(&self, numbers: impl Iterator<Item = u64>, seed: u64) -> Vec<i64> {
+        match self {
+            Self::InTurn(classes) => {
+                numbers.map(|number| (seed.wrapping_add(number) % *classes as u64) as i64).collect()
+            }
+            Self::Like(classes) => numbers.map(|number| classes[number as usize % classes.len()]).collect(),
+            Self::Class(class) => numbers.map(|_| *class).collect(),
+            Self::Nothing | Self::Attributes(_) | Self::Rows(_) => Vec::new(),
+        }
+    }
+
+    /// How they were chosen, to stand behind a comma.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::InTurn(_) => ", classes in turn",
+            Self::Class(_) => ", one class",
+            Self::Like(_) => ", classes as of the real images",
+            Self::Rows(_) => ", attributes as of the real images",
+            Self::Attributes(_) => ", attributes drawn",
         }
     }
 }
 
-/// The number of a class that is named, or numbered.
+/// A class's name as a folder can have it.
+pub fn plain(name: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '-' } else { c }).collect();
+    plain.trim().trim_end_matches('.').to_owned()
+}
+
+/// The number that a class has among `names`, by name or by what a folder of that name is called; -1 if it is not there.
+pub fn place(class: &str, names: &[String]) -> i64 {
+    let same = |name: &String| plain(name) == plain(class);
+    let found = names.iter().position(|name| name == class).or_else(|| names.iter().position(same));
+    found.map_or(-1, |number| number as i64)
+}
+
+/// The number of a class that is named, or numbered; `option` is where that was said.
 ///
 /// # Errors
 /// No such class.
-pub fn class_number(word: &str, names: &[String]) -> Result<i64> {
+pub fn class_number(option: &str, word: &str, names: &[String]) -> Result<i64> {
+    let word = word.trim();
     if names.is_empty() {
-        return Err(usage(format!("--class {word}: this GAN knows no classes")));
+        return Err(usage(format!("{option} {word}: this GAN knows no classes")));
     }
-    let same = |name: &String| name == word || name.to_lowercase() == word.to_lowercase();
-    // A name first: classes may be called by numbers.
+    let same = |name: &String| name.to_lowercase() == word.to_lowercase();
     let found = names.iter().position(|name| name == word).or_else(|| names.iter().position(same));
-    let numbered = || word.parse::<usize>().ok().filter(|number| *number < names.len());
+    // Where classes are called by numbers, a number is a name.
+    let numbered = || {
+        let is_free = !names.iter().any(|name| name.parse::<u64>().is_ok());
+        word.parse::<usize>().ok().filter(|number| is_free && *number < names.len())
+    };
     found.or_else(numbered).map(|number| number as i64).ok_or_else(|| {
-        let meant = suggest::nearest(word, names.iter().map(String::as_str));
-        let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
+        let meant = suggest::meant(word, names.iter().map(String::as_str));
         let known = listed(names);
-        usage(format!("--class {word}: it was not trained on such a class{meant}; there are {known}"))
+        usage(format!("{option} {word}: it was not trained on such a class{meant}; there are {known}"))
     })
-}
-
-/// Names for a message, not too many.
-fn listed(names: &[String]) -> String {
-    const MOST: usize = 20;
-    match names.get(MOST..) {
-        None | Some([]) => names.join(", "),
-        Some(rest) => format!("{} and {} more", names[..MOST].join(", "), rest.len()),
-    }
 }
 
 /// The attribute that `NAME=VALUE` is about, and its value.
@@ -137,8 +189,7 @@ pub fn attribute<'a>(text: &'a str, known: &[Attribute]) -> Result<(usize, &'a s
     };
     let names: Vec<String> = known.iter().map(|attribute| attribute.name.clone()).collect();
     let index = names.iter().position(|known| known == name.trim()).ok_or_else(|| {
-        let meant = suggest::nearest(name, names.iter().map(String::as_str));
-        let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
+        let meant = suggest::meant(name, names.iter().map(String::as_str));
         usage(format!("--attribute {text}: it knows no such attribute{meant}; there are {}", listed(&names)))
     })?;
     Ok((index, value.trim()))
@@ -149,9 +200,10 @@ pub fn attribute<'a>(text: &'a str, known: &[Attribute]) -> Result<(usize, &'a s
 /// # Errors
 /// No number, or one outside what was seen in training.
 pub fn number(text: &str, value: &str, attribute: &Attribute) -> Result<f32> {
-    let Attribute { low, high, .. } = attribute;
-    match value.parse::<f64>() {
-        Ok(number) if (*low..=*high).contains(&number) => Ok(number as f32),
+    // As the data has them, and as one reads them: 0.3 is in a range that begins at 0.3.
+    let [low, high] = [attribute.low, attribute.high].map(|end| end as f32);
+    match value.parse::<f32>() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
         _ => {
             Err(usage(format!("--attribute {text}: expected a number from {low} to {high}, as in training")))
         }
@@ -169,10 +221,13 @@ mod tests {
     #[test]
     fn classes_are_found_by_name_and_by_number() {
         let known = names(&["Ankle boot", "Bag", "7", "été"]);
-        for (word, number) in [("Bag", 1), ("bag", 1), ("ankle boot", 0), ("3", 3), ("7", 2), ("ÉTÉ", 3)] {
-            assert_eq!(class_number(word, &known).expect(word), number);
+        for (word, number) in [("Bag", 1), (" bag", 1), ("ankle boot", 0), ("7", 2), ("ÉTÉ", 3)] {
+            assert_eq!(class_number("--class", word, &known).expect(word), number);
         }
-        let refused = |word, names: &[String]| class_number(word, names).expect_err(word).to_string();
+        let refused =
+            |word, names: &[String]| class_number("--class", word, names).expect_err(word).to_string();
+        assert_eq!(class_number("--class", "1", &names(&["a", "b"])).expect("a number"), 1);
+        assert!(refused("3", &known).contains("there are"), "where a class is called 7, 3 is no number");
         assert!(refused("bags", &known).contains("did you mean Bag?"));
         assert!(refused("9", &known).contains("there are Ankle boot, Bag, 7, été"));
         assert!(refused("bag", &[]).contains("knows no classes"));
@@ -182,6 +237,12 @@ mod tests {
 
     #[test]
     fn attributes_are_checked() {
+        let low = f64::from(0.3f32);
+        let bright = Attribute { name: "bright".to_owned(), low, high: 1.0, whole: false };
+        assert_eq!(number("", "0.3", &bright).expect("the end of the range"), 0.3);
+        assert!(
+            number("bright=0.2", "0.2", &bright).expect_err("below").to_string().contains("from 0.3 to 1")
+        );
         let tilt = Attribute { name: "tilt = a".to_owned(), low: -30.0, high: 30.0, whole: false };
         let known = [tilt];
         let (index, value) = attribute("tilt = a=12.5", &known).expect("an attribute");
@@ -196,8 +257,16 @@ mod tests {
 
     #[test]
     fn classes_come_in_turn_or_are_one() {
-        assert_eq!(Labels::InTurn(3).classes(2..6), [2, 0, 1, 2]);
-        assert_eq!(Labels::Class(1).classes(0..2), [1, 1]);
-        assert!(Labels::Nothing.classes(0..2).is_empty());
+        assert_eq!(Labels::InTurn(3).classes(2..6, 0), [2, 0, 1, 2]);
+        assert_eq!(
+            Labels::InTurn(3).classes(0..1, 5),
+            Labels::InTurn(3).classes(4..5, 1),
+            "a seed has a class"
+        );
+        assert_eq!(Labels::Class(1).classes(0..2, 7), [1, 1]);
+        assert_eq!(Labels::Like(vec![4, 2]).classes(1..4, 7), [2, 4, 2]);
+        assert!(Labels::Nothing.classes(0..2, 0).is_empty());
+        assert_eq!(place("T-shirt-top", &names(&["Bag", "T-shirt/top"])), 1);
+        assert_eq!(place("Hat", &names(&["Bag"])), -1);
     }
 }

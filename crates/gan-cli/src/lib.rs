@@ -7,6 +7,7 @@
 //! - [`located`]: what a user means by RUN or CHECKPOINT; [`latents`]: seeds to latents and between them
 //! - [`failure`]: how errors end a process
 
+pub mod class_folders;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -39,9 +39,8 @@ impl Samples<'_> {
     /// # Errors
     /// As [`Samples::of`].
     pub fn with_latents(&self, z: &Tensor, numbers: impl Iterator<Item = u64>) -> Result<Tensor> {
-        let pictures: Vec<(u64, u64)> =
-            numbers.map(|number| (number, self.seed.wrapping_add(number))).collect();
-        let labels = self.labels.tensor(self.gan, &pictures, self.device)?;
+        let numbers: Vec<u64> = numbers.collect();
+        let labels = self.labels.tensor(self.gan, &numbers, self.seed, self.device)?;
         let z = z.f_to_device(self.device)?;
         Ok(no_grad(|| self.gan.generate(&z, labels.as_ref(), &self.options))?)
     }

@@ -101,6 +101,11 @@ macro_rules! variants {
                 match self { $(Self::$Name(config) => Ok(config.take_labels(classes, attributes)?)),+ }
             }
 
+            /// Whether it is told classes.
+            pub fn learns_classes(&self) -> bool {
+                match self { $(Self::$Name(config) => config.learns_classes()),+ }
+            }
+
             /// Height and width of images.
             pub fn size(&self) -> i64 {
                 match self { $(Self::$Name(config) => config.size),+ }

@@ -58,7 +58,7 @@ fn classes_are_asked_for_by_name() {
         (&["--class", "sandals"][..], &["did you mean Sandal?", "Ankle boot, Sandal, été"][..]),
         (&["--class", "3"], &["not trained on such a class"]),
         (&["--class", "none"], &["label_dropout"]),
-        (&["--classes", "all,x"], &["--class all"]),
+        (&["--classes", "all,x"], &["--classes all"]),
         (&["--attribute", "tilt=1"], &["knows no attributes"]),
         (&["--classes", "all", "--class", "0"], &["cannot be used with"]),
     ] {
@@ -74,11 +74,28 @@ fn the_way_between_two_classes_is_shown() {
     let classes = ["--from-class", "Sandal", "--to-class", "été", "--steps", "5", "--out", "way"];
     let done = place.gan(&[&["interpolate", "run", "--seeds", "7"][..], &classes].concat()).succeeded();
     assert!(done.out.contains("way.png") && done.out.contains("way.gif"), "{}", done.out);
-    place.gan(&["interpolate", "run", "--class", "été", "--steps", "3", "--out", "one"]).succeeded();
+    let way = picture(&place.path("way.png")).to_luma8();
+    let column = |at: u32| {
+        let side = way.width() / 5;
+        image::imageops::crop_imm(&way, at * side, 0, side, way.height()).to_image().into_raw()
+    };
+    assert_ne!(column(0), column(4), "one seed, two classes");
+    let sheet = |class: &str| {
+        let arguments =
+            ["interpolate", "run", "--seeds", "7,7", "--class", class, "--steps", "2", "--out", "one"];
+        place.gan(&arguments).succeeded();
+        std::fs::read(place.path("one.png")).expect("a strip")
+    };
+    assert_ne!(sheet("Sandal"), sheet("été"));
+    // There and back, so that a loop has no jump.
+    place.gan(&[&["interpolate", "run", "--seeds", "7", "--loop"][..], &classes].concat()).succeeded();
+    let there = picture(&place.path("way.png")).to_luma8();
+    let half = image::imageops::crop_imm(&there, 0, 0, there.width(), there.height() / 2).to_image();
+    assert_ne!(half.into_raw()[..], there.into_raw()[..]);
     let refused = |arguments: &[&str], words: &[&str]| {
         place.gan(&[&["interpolate", "run"], arguments].concat()).refused(2, words);
     };
-    refused(&["--from-class", "Sandal", "--to-class", "x"], &["--class x"]);
+    refused(&["--from-class", "Sandal", "--to-class", "x"], &["--to-class x"]);
     refused(&["--seeds", "7"], &["at least two"]);
     refused(&["--attribute", "tilt=0..1"], &["knows no attributes"]);
 }
@@ -118,6 +135,14 @@ fn a_set_is_filled_up_and_scored() {
     let only = ["augment", "run", "--per-class", "4", "--generated-only", "--out", "made"];
     place.gan(&only).succeeded();
     assert_eq!((count("made/Sandal", "real"), count("made/Sandal", "generated")), (0, 4));
+    let export = ["data", "export", "clothes", "--per-class", "5", "--out", "few"];
+    assert!(place.gan(&export).succeeded().out.contains("wrote 15 images to few"));
+    assert_eq!((count("few/été", "image"), count("few/Ankle boot", "image")), (5, 5));
+    place.gan(&export).refused(2, &["there is something already"]);
+    place.photos("photos", 3);
+    place.gan(&["data", "export", "photos", "--out", "flat"]).succeeded();
+    assert_eq!(count("flat", "image"), 3);
+    place.gan(&["data", "export", "photos", "--per-class", "2", "--out", "none"]).refused(2, &["no classes"]);
     // What was written is a data set like any other.
     let inspected = place.gan(&["data", "inspect", "filled"]).succeeded().out;
     assert!(inspected.contains("50 ") && inspected.contains("Ankle boot: 20"), "{inspected}");
@@ -174,7 +199,7 @@ fn class_scores_stand_beside_those_of_real_images() {
     let metrics =
         ["evaluate", "run", "--count", "200", "--metrics", "class-diversity,class-accuracy,fid-per-class"];
     let table = place.gan(&[&metrics[..], &["--threads", "1"]].concat()).succeeded().out;
-    for words in ["class-diversity (clothes)", "class-accuracy (clothes)", "fid of class 9"] {
+    for words in ["class-diversity (clothes)", "class-accuracy (clothes)", "fid of Ankle boot"] {
         assert!(table.contains(words), "{words} in {table}");
     }
     place
@@ -184,4 +209,75 @@ fn class_scores_stand_beside_those_of_real_images() {
     train(&place, &["--data", "others", "--out", "strangers"]).succeeded();
     let strangers = ["evaluate", "strangers", "--metrics", "class-accuracy", "--count", "40"];
     place.gan(&strangers).refused(2, &["the extractor's classes are others"]);
+    place.train(&["--out", "plain"]).succeeded();
+    place.gan(&["evaluate", "plain", "--metrics", "fid,fid-per-class"]).refused(2, &["plain has no classes"]);
+}
+
+/// Classes are numbered by the names of folders in one set, as Zalando did in the other.
+#[test]
+fn classes_meet_by_name() {
+    let place = Place::new();
+    train(&place, &["--out", "run", "--set", "size=32", "--images", "16"]).succeeded();
+    place
+        .gan(&["data", "export", "fashion-mnist-test", "--per-class", "20", "--size", "32", "--out", "few"])
+        .succeeded();
+    let metrics = ["--metrics", "class-accuracy,class-diversity", "--count", "200", "--json"];
+    let accuracy = |arguments: &[&str]| {
+        let json = place.gan(&[&["evaluate"], arguments, &metrics].concat()).succeeded().out;
+        let facts: Value = serde_json::from_str(&json).expect("JSON");
+        facts["scores"][0]["floor"].as_f64().expect("of real images")
+    };
+    let (own, folders) = (accuracy(&["run"]), accuracy(&["run", "--against", "few"]));
+    assert!(own > 0.8 && folders > 0.8, "{own} and {folders}");
+    assert!(accuracy(&["few", "--against", "few"]) > 0.8);
+}
+
+#[test]
+fn attributes_are_learned_asked_for_and_gone_through() {
+    let place = Place::new();
+    let folder = place.path("levels");
+    std::fs::create_dir_all(&folder).expect("folder");
+    let mut table = "file,level,dot\n".to_owned();
+    for index in 0..24u8 {
+        let level = f32::from(index) / 40.0 + 0.3;
+        let pixel =
+            |x: u32, _| image::Luma([if x < 4 && index % 2 == 1 { 255 } else { (level * 200.0) as u8 }]);
+        image::GrayImage::from_fn(16, 16, pixel).save(folder.join(format!("{index}.png"))).expect("PNG");
+        table += &format!("{index}.png,{level},{}\n", index % 2);
+    }
+    std::fs::write(folder.join("attributes.csv"), table).expect("a table");
+    let attributes = ["--data", "levels", "--preset", "attributes-32"];
+    train(&place, &[&attributes[..], &["--out", "run"]].concat()).succeeded();
+    train(&place, &[&attributes[..], &["--out", "parts", "--images", "32"]].concat()).succeeded();
+    place.gan(&["resume", "parts", "--images", "64"]).succeeded();
+    let last = |run: &str| {
+        let run = place.path(run);
+        tensors(&run.join("checkpoints").join(checkpoints(&run).pop().expect("a checkpoint")))
+    };
+    assert_eq!(last("run"), last("parts"));
+
+    let sample = |name: &str, more: &[&str]| {
+        let out = format!("{name}.png");
+        place.gan(&[&["sample", "run", "--count", "2", "--out", &out], more].concat()).succeeded();
+        std::fs::read(place.path(&out)).expect("a sheet")
+    };
+    assert_eq!(sample("drawn", &[]), sample("again", &[]), "what is not given is a matter of the seed");
+    let dark = sample("dark", &["--attribute", "level=0.3", "--attribute", "dot=0"]);
+    assert_ne!(dark, sample("bright", &["--attribute", "level=0.875", "--attribute", "dot=0"]));
+    place
+        .gan(&["interpolate", "run", "--seeds", "1", "--attribute", "level=0.3..0.875", "--steps", "3"])
+        .succeeded();
+    assert!(place.path("run/generated/interpolation-1-1-level=0.3..0.875.png").is_file());
+    let scored = place.gan(&["evaluate", "run", "--metrics", "fid,swd,ppl", "--count", "20"]).succeeded().out;
+    assert!(scored.contains("attributes as of the real images"), "{scored}");
+    for (arguments, words) in [
+        (&["--attribute", "level=0.2"][..], "from 0.3 to 0.875"),
+        (&["--attribute", "levl=0.5"], "did you mean level?"),
+        (&["--class", "0"], "knows no classes"),
+        (&["--classes", "all"], "knows no classes"),
+    ] {
+        place.gan(&[&["sample", "run"], arguments].concat()).refused(2, &[words]);
+    }
+    place.gan(&["augment", "run", "--per-class", "2", "--out", "x"]).refused(2, &["train a cgan on classes"]);
+    train(&place, &["--data", "levels"]).refused(2, &["condition=attributes"]);
 }

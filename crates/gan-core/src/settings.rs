@@ -13,6 +13,11 @@ pub trait TakeLabels {
         let _ = (classes, attributes);
         Ok(())
     }
+
+    /// Whether images are told apart by their classes.
+    fn learns_classes(&self) -> bool {
+        false
+    }
 }
 
 /// Whole numbers of a configuration's `section`, each with its field and the least and most it may be.
@@ -26,6 +31,15 @@ pub fn within(section: &str, ranges: &[(&str, i64, i64, i64)]) -> Result<()> {
             format!("{section}.{field}"),
             format!("{value} is not between {low} and {high}"),
         )),
+    }
+}
+
+/// Names for a message, not too many.
+pub fn listed(names: &[String]) -> String {
+    const MOST: usize = 20;
+    match names.get(MOST..) {
+        None | Some([]) => names.join(", "),
+        Some(rest) => format!("{} and {} more", names[..MOST].join(", "), rest.len()),
     }
 }
 

@@ -51,7 +51,7 @@ pub trait Variant {
     /// overfits; `None` for a variant whose discriminator cannot be asked so. Must leave the state as it is.
     ///
     /// # Shapes
-    /// `images` f32 in [-1, 1], `[N, C, H, W]`, `labels` i64 `[N]`; out `[N]`.
+    /// `images` f32 in [-1, 1], `[N, C, H, W]`, `labels` i64 `[N]` of classes or f32 `[N, K]` of attributes; out `[N]`.
     fn judge(&self, images: &Tensor, labels: Option<&Tensor>) -> Option<Result<Tensor>> {
         let _ = (images, labels);
         None

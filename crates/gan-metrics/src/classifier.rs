@@ -39,6 +39,8 @@ pub struct Labelled {
 pub struct Recipe {
     /// Times that every image is shown.
     pub epochs: i64,
+    /// Images shown in all instead, rounded down to whole steps; 0: so many epochs of whole steps.
+    pub shown: i64,
     /// Images in a step.
     pub batch: i64,
     /// First weights, order and shifts are a function of it.
@@ -51,7 +53,7 @@ pub struct Recipe {
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { epochs: 12, batch: 100, seed: 1, test_every: 6, layout: Layout::NAMING }
+        Self { epochs: 12, shown: 0, batch: 100, seed: 1, test_every: 6, layout: Layout::NAMING }
     }
 }
 
@@ -214,34 +216,36 @@ impl Classifier {
         let (images, labels) = part(&is_test.f_logical_not()?)?;
         let (images, labels) = (images.f_to_device(device)?, labels.f_to_device(device)?);
         let steps = images.size()[0] / recipe.batch;
-        let end = (recipe.epochs * steps * recipe.batch) as u64;
-        let rate = Schedule::Cosine { from: 2e-3, to: 1e-5, begin: 0, end };
+        let total = if recipe.shown > 0 { recipe.shown / recipe.batch } else { recipe.epochs * steps };
+        let rate = Schedule::Cosine { from: 2e-3, to: 1e-5, begin: 0, end: (total * recipe.batch) as u64 };
 
         let mut player = Player::new("classifier", weights, AdamConfig::new(2e-3, 0.9))?;
         let recorder = Recorder::default();
         let mut clock = Clock::default();
-        for epoch in 0..recipe.epochs {
-            let streams = Streams::new(recipe.seed, 0, epoch as u64, device);
-            let order = streams.uniform("epoch order", &[images.size()[0]])?.f_argsort(0, false)?;
-            for step in 0..steps {
-                let ctx = StepCtx::new(clock, &self.policy, &Solo, &recorder, recipe.seed);
-                let chosen = order.f_narrow(0, step * recipe.batch, recipe.batch)?;
-                let shown = range::to_signed(&images.f_index_select(0, &chosen)?)?;
-                let shown = shifted(&shown, random::key(recipe.seed, &[clock.step], "shift"))?;
-                let logits = self.network.classes(&self.network.features(&shown, Mode::Train)?)?;
-                let loss = logits.f_cross_entropy_loss(
-                    &labels.f_index_select(0, &chosen)?,
-                    None::<Tensor>,
-                    Reduction::Mean,
-                    -100,
-                    0.0,
-                )?;
-                player.adam_mut().config.lr = rate.at(clock.images);
-                player.descend(&ctx, &loss)?;
-                clock = Clock { step: clock.step + 1, images: clock.images + recipe.batch as u64 };
+        let mut order = Tensor::new();
+        for number in 0..total {
+            let (epoch, step) = (number / steps, number % steps);
+            if step == 0 {
+                let streams = Streams::new(recipe.seed, 0, epoch as u64, device);
+                order = streams.uniform("epoch order", &[images.size()[0]])?.f_argsort(0, false)?;
+                // Nobody asks for what was recorded; it would only pile up.
+                recorder.drain();
             }
-            // Nobody asks for them; they would only pile up.
-            recorder.drain();
+            let ctx = StepCtx::new(clock, &self.policy, &Solo, &recorder, recipe.seed);
+            let chosen = order.f_narrow(0, step * recipe.batch, recipe.batch)?;
+            let shown = range::to_signed(&images.f_index_select(0, &chosen)?)?;
+            let shown = shifted(&shown, random::key(recipe.seed, &[clock.step], "shift"))?;
+            let logits = self.network.classes(&self.network.features(&shown, Mode::Train)?)?;
+            let loss = logits.f_cross_entropy_loss(
+                &labels.f_index_select(0, &chosen)?,
+                None::<Tensor>,
+                Reduction::Mean,
+                -100,
+                0.0,
+            )?;
+            player.adam_mut().config.lr = rate.at(clock.images);
+            player.descend(&ctx, &loss)?;
+            clock = Clock { step: clock.step + 1, images: clock.images + recipe.batch as u64 };
         }
         if recipe.test_every > 0 {
             let (images, labels) = part(&is_test)?;

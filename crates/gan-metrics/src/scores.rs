@@ -55,7 +55,7 @@ impl Score {
 }
 
 /// Constants of the scores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoreOptions {
     /// Subsets of the kernel distance.
     pub kernel: KernelOptions,
@@ -65,12 +65,23 @@ pub struct ScoreOptions {
     pub neighbours: i64,
     /// Of whatever is drawn.
     pub seed: u64,
+    /// Names of the classes that labels number, for scores of single ones.
+    pub classes: Vec<String>,
+    /// The extractor's number for each of them, where it knows them.
+    pub columns: Vec<i64>,
 }
 
 impl Default for ScoreOptions {
     /// The authors', but 5 neighbours as Naeem et al. have them.
     fn default() -> Self {
-        Self { kernel: KernelOptions::default(), splits: 10, neighbours: 5, seed: 1 }
+        Self {
+            kernel: KernelOptions::default(),
+            splits: 10,
+            neighbours: 5,
+            seed: 1,
+            classes: Vec::new(),
+            columns: Vec::new(),
+        }
     }
 }
 
@@ -210,7 +221,7 @@ pub fn scores(
     generated: &Gathered,
     real: &Gathered,
     wanted: &[Score],
-    options: ScoreOptions,
+    options: &ScoreOptions,
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for &score in wanted {
@@ -221,8 +232,8 @@ pub fn scores(
                 floor: None,
                 ..row("fid-infinity", true)
             }),
-            Score::FidPerClass => rows.extend(classes::fid(generated, real)?),
-            Score::ClassAccuracy => rows.push(classes::accuracy(generated, real)?),
+            Score::FidPerClass => rows.extend(classes::fid(generated, real, &options.classes)?),
+            Score::ClassAccuracy => rows.push(classes::accuracy(generated, real, &options.columns)?),
             Score::ClassDiversity => rows.push(classes::diversity(generated, real)?),
             Score::Kid => rows.push(kid(generated, real, options)?),
             Score::Is => {
@@ -256,7 +267,7 @@ fn fid(generated: &Gathered, real: &Gathered) -> Result<Row> {
     Ok(Row { value: frechet(&generated.whole()?, &real.whole()?)?, floor, ..row("fid", true) })
 }
 
-fn kid(generated: &Gathered, real: &Gathered, options: ScoreOptions) -> Result<Row> {
+fn kid(generated: &Gathered, real: &Gathered, options: &ScoreOptions) -> Result<Row> {
     let (fakes, reals) = (generated.features()?, real.features()?);
     let [first, second] = halves(&reals)?;
     let largest = |a: &Tensor, b: &Tensor| options.kernel.size.min(a.size()[0]).min(b.size()[0]);
@@ -268,7 +279,7 @@ fn kid(generated: &Gathered, real: &Gathered, options: ScoreOptions) -> Result<R
     Ok(Row { value: score.mean, spread: Some(score.std), floor, ..row("kid", true) })
 }
 
-fn prdc(generated: &Gathered, real: &Gathered, options: ScoreOptions) -> Result<Vec<Row>> {
+fn prdc(generated: &Gathered, real: &Gathered, options: &ScoreOptions) -> Result<Vec<Row>> {
     let (fakes, reals) = (generated.features()?, real.features()?);
     let score = neighbours(&fakes, &reals, options.neighbours)?;
     let [first, second] = halves(&reals)?;

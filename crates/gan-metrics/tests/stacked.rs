@@ -7,7 +7,8 @@ use gan_metrics::{Classifier, Labelled, stacked};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
-const RECIPE: Recipe = Recipe { epochs: 3, batch: 20, seed: 1, test_every: 6, layout: Layout::NAMING };
+const RECIPE: Recipe =
+    Recipe { epochs: 3, shown: 0, batch: 20, seed: 1, test_every: 6, layout: Layout::NAMING };
 
 /// Dark, bright, striped across, striped down, with noise: classes that a shift by two pixels does not change.
 fn stripes(count: i64, seed: u64) -> Labelled {

@@ -114,7 +114,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut rows: Vec<Vec<Picture>> = Vec::new();
     for index in 0..seeds.len() as i64 - 1 {
         let way = latents::spherical(&ends.f_get(index)?, &ends.f_get(index + 1)?, args.steps as usize)?;
-        let way_of_labels = labels.way(index, seeds.len() as i64 - 1, args.steps)?;
+        let way_of_labels = labels.way(index, seeds.len() as i64 - 1, args.steps, args.closed)?;
         let mut row = Vec::new();
         for first in (0..i64::from(args.steps)).step_by(AT_A_TIME as usize) {
             let count = AT_A_TIME.min(i64::from(args.steps) - first);
@@ -171,15 +171,19 @@ impl Ends {
             return Err(usage(format!("--attribute {text}: this GAN knows no attributes")));
         }
         let names = gan.class_names();
-        let share = |word: Option<&String>| -> Result<Tensor> {
-            let class = word.map_or(Ok(0), |word| labels::class_number(word, names))?;
+        let share = |option: &str, word: Option<&String>| -> Result<Tensor> {
+            let class = word.map_or(Ok(0), |word| labels::class_number(option, word, names))?;
             let one = Tensor::f_zeros([names.len() as i64], (Kind::Float, Device::Cpu))?;
             let _ = one.f_get(class)?.f_fill_(1.0)?;
             Ok(one)
         };
-        let [from, to] = [&args.from_class, &args.to_class].map(|end| end.as_ref().or(args.class.as_ref()));
-        if !names.is_empty() || from.is_some() {
-            return Ok(Self(Some([share(from)?, share(to)?])));
+        let (from, to, one) = (args.from_class.as_ref(), args.to_class.as_ref(), args.class.as_ref());
+        if !names.is_empty() || from.or(one).is_some() {
+            let ends = match (from, to) {
+                (None, None) => [share("--class", one)?, share("--class", one)?],
+                _ => [share("--from-class", from)?, share("--to-class", to)?],
+            };
+            return Ok(Self(Some(ends)));
         }
         if known.is_empty() {
             return Ok(Self(None));
@@ -197,11 +201,14 @@ impl Ends {
         Ok(Self(Some([Tensor::f_from_slice(&from)?, Tensor::f_from_slice(&to)?])))
     }
 
-    /// The `index`-th of `parts` parts of the way, both its ends included, f32 `[steps, K]`.
-    fn way(&self, index: i64, parts: i64, steps: u32) -> Result<Option<Tensor>> {
+    /// The `index`-th of `parts` parts of the way, both its ends included, f32 `[steps, K]`; of a closed way there and back.
+    fn way(&self, index: i64, parts: i64, steps: u32, closed: bool) -> Result<Option<Tensor>> {
         let Some([from, to]) = &self.0 else { return Ok(None) };
-        let at: Vec<f32> =
-            (0..steps).map(|step| (index as f32 + step as f32 / (steps - 1) as f32) / parts as f32).collect();
+        let at = |step: u32| {
+            let at = (index as f32 + step as f32 / (steps - 1) as f32) / parts as f32;
+            if closed { 1.0 - (2.0 * at - 1.0).abs() } else { at }
+        };
+        let at: Vec<f32> = (0..steps).map(at).collect();
         let at = Tensor::f_from_slice(&at)?.f_unsqueeze(1)?;
         Ok(Some(from.f_add(&to.f_sub(from)?.f_mul(&at)?)?))
     }
@@ -227,7 +234,10 @@ fn frames(rows: &[Vec<Picture>], closed: bool) -> Result<Vec<Picture>> {
 
 fn targets(args: &Args, located: &Located, seeds: &[u64]) -> Result<(PathBuf, PathBuf)> {
     let words: Vec<String> = seeds.iter().take(8).map(u64::to_string).collect();
-    let name = format!("interpolation-{}", words.join("-"));
+    let labels =
+        [&args.class, &args.from_class, &args.to_class].into_iter().flatten().chain(&args.attributes);
+    let labels: String = labels.map(|word| format!("-{}", labels::plain(word).replace(' ', "-"))).collect();
+    let name = format!("interpolation-{}{}", words.join("-"), labels.to_lowercase());
     let stem = match &args.out {
         Some(out) if out.is_dir() || out.as_os_str().to_string_lossy().ends_with('/') => out.join(name),
         Some(out) => out.clone(),

@@ -113,9 +113,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
     policy.apply();
     config.device = crate::config::DeviceConfig::of(&policy);
     let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
-    config.gan.take_labels(data.classes(), &data.attributes())?;
+    // Others are refused; ranges of attributes stay those that the run began with.
+    config.gan.clone().take_labels(data.classes(), &data.attributes())?;
     dataset::check(&data, &config)?;
     let held_out = dataset::open_held_out(&config)?;
+    dataset::check_held_out(held_out.as_ref(), &config)?;
     let (before, now) = (config.data.images, data.count());
     if before != now && before > 0 {
         note(format_args!(

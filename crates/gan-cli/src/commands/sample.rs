@@ -54,7 +54,7 @@ pub struct Args {
     #[command(flatten)]
     labels: labels::Choice,
     /// A sheet with a row of N pictures for each of these classes, or for all: the same seeds in every row
-    #[arg(long, value_delimiter = ',', value_name = "all|A,B,...", conflicts_with_all = ["class", "single", "grid"])]
+    #[arg(long, value_delimiter = ',', value_name = "all|A,B,...", conflicts_with_all = ["class", "attributes", "single", "grid"])]
     classes: Vec<String>,
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
@@ -134,7 +134,11 @@ pub fn run(args: Args) -> Result<()> {
             for (seed, picture) in seeds.zip(&generated) {
                 save(
                     picture,
-                    &folder.join(format!("seed{seed:06}.{}", args.format.extension())),
+                    &folder.join(format!(
+                        "seed{seed:06}{}.{}",
+                        args.labels.in_names(),
+                        args.format.extension()
+                    )),
                     args.format,
                 )?;
             }
@@ -204,7 +208,8 @@ fn save_points(points: &Tensor, set: Option<PointSet>, path: &Path, format: Form
 fn targets(args: &Args, located: &Located, images: u64) -> (PathBuf, Option<PathBuf>) {
     let default = || located.run().map_or_else(|| PathBuf::from("generated"), |run| run.join("generated"));
     let wants_sheet = args.grid.is_some() || !args.single;
-    let name = format!("sheet-{images:09}-seed{}.{}", args.seed, args.format.extension());
+    let what = if args.classes.is_empty() { args.labels.in_names() } else { "-classes".to_owned() };
+    let name = format!("sheet-{images:09}-seed{}{what}.{}", args.seed, args.format.extension());
     match &args.out {
         Some(out) if names_a_file(out) => {
             let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -239,8 +244,13 @@ fn rows_of_classes(
 ) -> Result<()> {
     let names = gan.class_names();
     let classes = match args.classes.as_slice() {
-        [word] if word == "all" && !names.is_empty() => (0..names.len() as i64).collect(),
-        words => words.iter().map(|word| labels::class_number(word, names)).collect::<Result<Vec<i64>>>()?,
+        [word] if word == "all" && !names.is_empty() && !names.contains(word) => {
+            (0..names.len() as i64).collect()
+        }
+        words => words
+            .iter()
+            .map(|word| labels::class_number("--classes", word, names))
+            .collect::<Result<Vec<i64>>>()?,
     };
     let columns = args.count.unwrap_or(8);
     if columns.saturating_mul(classes.len() as u64) > MOST_ON_A_SHEET {
@@ -256,7 +266,7 @@ fn rows_of_classes(
     }
     let (folder, sheet) = targets(args, located, images);
     std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
-    let path = sheet.unwrap_or_else(|| folder.join("classes.png"));
+    let path = sheet.ok_or_else(|| usage("--classes makes one sheet"))?;
     let format =
         path.extension().and_then(|text| clap::ValueEnum::from_str(&text.to_string_lossy(), true).ok());
     save(&pictures::sheet(&rows, columns as usize)?, &path, format.unwrap_or(args.format))?;

@@ -2,6 +2,7 @@
 
 use crate::config::{DeviceConfig, Layers, RunConfig, amount};
 use crate::dataset::{self, Opened};
+use crate::labels;
 use crate::say::{line, note, thousands};
 use crate::session::{self, Start};
 use crate::variants::VariantName;
@@ -92,6 +93,7 @@ Later settings win: preset, then --config, then flags, then --set.";
 pub fn run(args: Args) -> Result<ExitCode> {
     let (config, policy, data) = resolve(&args)?;
     let held_out = dataset::open_held_out(&config)?;
+    dataset::check_held_out(held_out.as_ref(), &config)?;
     config.gan.warnings().iter().for_each(|text| note(format_args!("warning: {text}")));
     if args.dry_run {
         describe(&config, &policy, &data)?;
@@ -150,6 +152,9 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
         config.gan.validate()?;
     }
     config.gan.take_labels(data.classes(), &data.attributes())?;
+    if config.gan.learns_classes() {
+        check_classes(&data)?;
+    }
     config.device = DeviceConfig::of(&policy);
     config.data.source = dataset::absolute(&config.data.source);
     config.data.attributes = dataset::absolute(&config.data.attributes);
@@ -157,6 +162,28 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
     dataset::check(&data, &config)?;
     Ok((config, policy, data))
 }
+
+/// Every class is asked for in training and needs images to be judged by.
+fn check_classes(data: &Opened) -> Result<()> {
+    let counts = data.class_counts();
+    let of = |wanted: &dyn Fn(u64) -> bool| -> Vec<String> {
+        let found = data.classes().iter().zip(&counts).filter(|(_, count)| wanted(**count));
+        found.map(|(name, _)| name.clone()).collect()
+    };
+    let (empty, few) = (of(&|count| count == 0), of(&|count| (1..FEW).contains(&count)));
+    if !empty.is_empty() {
+        let why = format!("there are no images of {}; a class needs some", labels::listed(&empty));
+        return Err(gan_core::error::Error::config("data", why).into());
+    }
+    if !few.is_empty() {
+        let few = labels::listed(&few);
+        note(format_args!("warning: fewer than {FEW} images of {few}: they will be learned by heart"));
+    }
+    Ok(())
+}
+
+/// Images of a class that a generator can but repeat.
+const FEW: u64 = 10;
 
 fn describe(config: &RunConfig, policy: &DevicePolicy, data: &Opened) -> Result<()> {
     line(format_args!("{}", config.to_toml()?.trim_end()));

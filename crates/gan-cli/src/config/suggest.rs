@@ -14,6 +14,11 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     (distance <= 2.max(typed.len() / 3)).then_some(found)
 }
 
+/// `, did you mean X?`, or nothing.
+pub fn meant<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(typed, known).map_or_else(String::new, |meant| format!(", did you mean {meant}?"))
+}
+
 /// What serde says about a word that is no choice, with the choice that was most likely meant.
 pub fn with_choice(complaint: &str) -> String {
     let quoted: Vec<&str> = complaint.split('`').skip(1).step_by(2).collect();

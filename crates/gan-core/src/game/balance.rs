@@ -108,7 +108,10 @@ impl Balance {
     pub fn hold_generator(&mut self, ctx: &StepCtx, loss: &Tensor) -> Result<Option<Tensor>> {
         let hold = match self.config.rule {
             BalanceRule::Off => return Ok(None),
-            BalanceRule::Accuracy => self.average(0)?.f_lt(self.config.low)?,
+            // A generator that moves first does so before any accuracy is known.
+            BalanceRule::Accuracy => {
+                self.average(0)?.f_lt(self.config.low)?.f_logical_and(&self.known(0)?)?
+            }
             BalanceRule::LossRatio => {
                 self.follow(2, loss)?;
                 self.ratio()?.f_gt(self.config.high)?

@@ -303,13 +303,14 @@ pub fn record_scores(
     Ok(right_on_real.f_add(&right_on_fake)?.f_mul_scalar(0.5)?)
 }
 
-/// Off-diagonal orthogonal regularisation of every weight but embeddings (Brock et al. 2019, appendix C).
+/// Off-diagonal orthogonal regularisation of every weight but embeddings (Brock et al. 2019, appendix C), which are known by
+/// their names: `shared`, `label_emb`, `label_embedding`, `projection`.
 pub(super) fn accumulate_orthogonal(player: &mut Player, strength: f64) -> Result<()> {
     if strength == 0.0 {
         return Ok(());
     }
     player.accumulate_each(&|name, weight| {
-        let is_embedding = name.contains("shared") || name.contains("embed");
+        let is_embedding = ["shared", "emb", "projection"].iter().any(|word| name.contains(word));
         let wanted = weight.dim() >= 2 && !is_embedding;
         wanted.then(|| Orthogonal::OffDiagonal.gradient(weight, strength)).transpose()
     })

@@ -106,6 +106,7 @@ impl Embedding {
         &self.weight
     }
 }
+
 /// Rows of a table, or mixtures of them.
 fn look_up(table: &Tensor, classes: &Tensor) -> Result<Tensor> {
     if classes.is_floating_point() {

@@ -12,7 +12,19 @@ use tch::{Device, Kind, Tensor};
 /// Made by `cargo run --release -p gan-metrics --example train_extractor`.
 const WEIGHTS: &[u8] = include_bytes!("../../assets/clothes-128.safetensors");
 const SIZE: i64 = 32;
-const CLASSES: i64 = 10;
+/// As Fashion-MNIST numbers them.
+const CLASSES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
 
 /// The classifier with the weights that come with this crate.
 #[derive(Debug)]
@@ -28,7 +40,7 @@ impl Clothes {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn new(policy: &DevicePolicy) -> Result<Self> {
-        let kind = (Layout::DESCRIBING, CLASSES, [1, SIZE, SIZE]);
+        let kind = (Layout::DESCRIBING, CLASSES.len() as i64, [1, SIZE, SIZE]);
         let classifier = Classifier::read(WEIGHTS, "the built-in weights", kind, policy)?;
         Ok(Self { classifier, device: policy.device })
     }
@@ -54,6 +66,10 @@ impl Extract for Clothes {
 
     fn dimensions(&self) -> i64 {
         Self::DIMENSIONS
+    }
+
+    fn class_names(&self) -> &[&str] {
+        &CLASSES
     }
 
     fn describe(&self, images: &Tensor) -> Result<Features> {

@@ -35,6 +35,11 @@ pub trait Extract {
     /// D, the numbers in a feature.
     fn dimensions(&self) -> i64;
 
+    /// Names of the classes that the logits are of, in order; empty where there are none or nobody knows them.
+    fn class_names(&self) -> &[&str] {
+        &[]
+    }
+
     /// Features of values between grey levels, too: for differences smaller than one, as a path length needs them.
     ///
     /// # Shapes

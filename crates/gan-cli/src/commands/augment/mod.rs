@@ -1,14 +1,15 @@
 //! `gan augment`: a labelled set filled up with generated images, and whether a classifier is better for it.
 
-mod folder;
 mod score;
 
+use crate::class_folders::{self, ClassFolders};
 use crate::config::{DataConfig, amount};
 use crate::dataset::{self, Opened};
 use crate::failure::usage;
-use crate::labels::Labels;
+use crate::labels::{self, Labels};
 use crate::located::{self, Located};
 use crate::machine::Machine;
+use crate::pictures;
 use crate::progress;
 use crate::samples::Samples;
 use crate::say::{line, note, thousands};
@@ -40,17 +41,18 @@ pub struct Args {
     /// A new folder, with a folder for each class
     #[arg(long, value_name = "DIR", required_unless_present = "score")]
     out: Option<PathBuf>,
-    /// Train the same small classifier on the real images, on as many generated ones and on both, and compare them
+    /// Train the same small classifier on the real images, on --per-class generated ones of each class and on the filled-up
+    /// set, and compare them
     #[arg(long)]
     score: bool,
     /// Real images that the classifiers are tested on [default: the test images of a set that has some]
     #[arg(long, value_name = "D", requires = "score")]
     test: Option<String>,
     /// Classifiers of each kind, for the spread
-    #[arg(long, default_value = "3", value_parser = amount::positive, value_name = "N")]
+    #[arg(long, default_value = "3", requires = "score", value_parser = amount::positive, value_name = "N")]
     classifiers: u64,
     /// Images that each classifier is shown, the same ones again where there are fewer
-    #[arg(long, default_value = "120k", value_parser = amount::positive, value_name = "N")]
+    #[arg(long, default_value = "120k", requires = "score", value_parser = amount::positive, value_name = "N")]
     shown: u64,
     /// The table as JSON
     #[arg(long, requires = "score")]
@@ -101,36 +103,38 @@ pub fn run(args: Args) -> Result<()> {
     let config = located::config_of(&checkpoint)?;
     let gan = located::load(&checkpoint, &policy)?;
     if gan.classes() == 0 {
-        let why = "its GAN knows no classes, so that its images have no labels; train a cgan";
+        let why = "its GAN knows no classes, so that its images have no labels; train a cgan on classes";
         return Err(usage(format!("{}: {why}", args.from.display())));
     }
     if let Some(out) = &args.out {
-        folder::check(out)?;
+        class_folders::check(out)?;
     }
-    let open = |source: Option<&String>| -> Result<Arc<DataSet>> {
-        let data = match source {
-            Some(name) => DataConfig { source: name.clone(), ..DataConfig::default() },
-            None => config.data.clone(),
+    // All sets are fitted as the GAN saw its own.
+    let open = |source: &str| -> Result<Arc<DataSet>> {
+        let other = DataConfig {
+            source: source.to_owned(),
+            attributes: String::new(),
+            holdout: 0.0,
+            per_class: 0,
+            ..config.data.clone()
         };
-        let opened = dataset::open(&data, config.gan.size(), Some(config.gan.channels()))?;
-        match opened {
-            Opened::Images(set) => Ok(set),
-            _ => Err(usage(format!("{}: holds no images with classes", data.source))),
-        }
+        let data = if source == config.data.source { config.data.clone() } else { other };
+        images_of(dataset::open(&data, config.gan.size(), Some(config.gan.channels()))?, source)
     };
     let names = gan.class_names();
-    let set = open(args.data.as_ref())?;
-    let test = match (args.score, &args.test) {
-        (false, _) => None,
-        (true, Some(name)) => Some(open(Some(name))?),
-        (true, None) => match gan_data::held_out_of(set.name()) {
-            Some(name) => Some(open(Some(&name.to_owned()))?),
-            None => {
-                let why = "has no test images of its own; name real images that it does not hold with --test";
-                return Err(usage(format!("--score: {} {why}", set.name())));
-            }
-        },
+    let set = open(args.data.as_ref().unwrap_or(&config.data.source))?;
+    let test = match (args.score, &args.test, &args.data) {
+        (false, ..) => None,
+        (true, Some(name), _) => Some(open(name)?),
+        (true, None, None) => dataset::open_held_out(&config)?
+            .map(|held_out| images_of(held_out, &config.data.source))
+            .transpose()?,
+        (true, None, Some(name)) => gan_data::held_out_of(name).map(open).transpose()?,
     };
+    if args.score && test.is_none() {
+        let why = "has no test images of its own; name real images that it does not hold with --test";
+        return Err(usage(format!("--score: {} {why}", set.name())));
+    }
 
     let real = pool(&set, names)?;
     let test = test.map(|test| pool(&test, names)).transpose()?;
@@ -138,14 +142,20 @@ pub fn run(args: Args) -> Result<()> {
     let generated = generate(gan.as_ref(), &plan, &args, policy.device)?;
     if let Some(out) = &args.out {
         let kept = (!args.generated_only).then_some(&real);
-        folder::write(out, names, kept, &generated)?;
+        let mut folders = ClassFolders::new(out, names)?;
+        for (kind, pool) in [("real", kept), ("generated", Some(&generated))] {
+            let Some(pool) = pool else { continue };
+            // One at a time: all as pictures would be all in memory twice.
+            for (index, &label) in (0..).zip(&pool.labels) {
+                let picture = pictures::of_bytes(&pool.images.f_narrow(0, index, 1)?)?.remove(0);
+                folders.save(kind, label as usize, &picture)?;
+            }
+        }
         let count =
             thousands(generated.labels.len() as u64 + kept.map_or(0, |real| real.labels.len() as u64));
-        line(format_args!(
-            "wrote {count} images to {}, {} of them generated",
-            out.display(),
-            thousands(generated.labels.len() as u64)
-        ));
+        let generated = thousands(generated.labels.len() as u64);
+        let text = format!("wrote {count} images to {}, {generated} of them generated", out.display());
+        if args.json { note(format_args!("{text}")) } else { line(format_args!("{text}")) }
     }
     if let Some(test) = test {
         // As many generated images of each class as the set will have in all: what they can do without real ones.
@@ -159,21 +169,26 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
+fn images_of(opened: Opened, source: &str) -> Result<Arc<DataSet>> {
+    match opened {
+        Opened::Images(set) => Ok(set),
+        _ => Err(usage(format!("{source}: holds no images with classes"))),
+    }
+}
+
 /// All images of a set, with the GAN's numbers for their classes.
 fn pool(set: &DataSet, names: &[String]) -> Result<Pool> {
-    let numbers: Vec<Option<i64>> = set
-        .classes()
-        .iter()
-        .map(|class| names.iter().position(|name| name == class).map(|number| number as i64))
-        .collect();
-    if let Some((class, _)) = set.classes().iter().zip(&numbers).find(|(_, number)| number.is_none()) {
-        let why =
-            format!("has a class `{class}`, which the GAN was not trained on; it knows {}", names.join(", "));
+    let numbers: Vec<i64> = set.classes().iter().map(|class| labels::place(class, names)).collect();
+    if let Some((class, _)) = set.classes().iter().zip(&numbers).find(|(_, number)| **number < 0) {
+        let why = format!(
+            "has a class `{class}`, which the GAN was not trained on; it knows {}",
+            labels::listed(names)
+        );
         return Err(Error::data(set.name(), why).into());
     }
     let (mut bytes, mut labels, mut broken) = (Vec::new(), Vec::new(), 0);
     for index in 0..set.len() {
-        let Some(number) = set.label(index).and_then(|label| numbers[label as usize]) else {
+        let Some(number) = set.label(index).map(|label| numbers[label as usize]) else {
             return Err(Error::data(set.name(), "has no classes; each needs a folder of its own").into());
         };
         match set.load(index) {

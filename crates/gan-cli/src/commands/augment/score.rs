@@ -59,7 +59,7 @@ pub fn compare(
     print(args, &table, test)
 }
 
-/// A classifier that was shown about as many images as any other, whatever it learns from.
+/// A classifier that was shown as many images as any other, whatever it learns from.
 fn trained(
     pool: &Pool,
     classes: usize,
@@ -74,8 +74,8 @@ fn trained(
         classes: classes as i64,
     };
     let batch = Recipe::default().batch.min(count / 2);
-    let epochs = shown.div_ceil(count.max(1) as u64).max(1) as i64;
-    let recipe = Recipe { epochs, batch, seed, test_every: 0, ..Recipe::default() };
+    let shown = (shown as i64).max(batch);
+    let recipe = Recipe { shown, batch, seed, test_every: 0, ..Recipe::default() };
     Ok(Classifier::trained(&data, &recipe, policy, None)?)
 }
 
@@ -125,7 +125,10 @@ fn print(args: &Args, table: &[Measured], test: &Pool) -> Result<()> {
     for row in table {
         let percent = |values: &[f64]| {
             let (mean, spread) = moments(values);
-            format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * spread)
+            match values.len() {
+                1 => format!("{:.1} %", 100.0 * mean),
+                _ => format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * spread),
+            }
         };
         line(format_args!(
             "{:20} {:>9} {:>16} {:>16}",

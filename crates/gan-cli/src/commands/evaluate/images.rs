@@ -1,5 +1,6 @@
 //! A set of images on one side of a comparison, decoded in batches of one shape.
 
+use crate::labels;
 use anyhow::Result;
 use gan_core::error::Error;
 use gan_data::{DataSet, Original, Originals};
@@ -8,7 +9,13 @@ use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 /// The set.
-pub enum Images {
+pub struct Images {
+    set: Set,
+    /// The number that each of its classes has in this comparison; -1 for a stranger.
+    numbers: Vec<i64>,
+}
+
+enum Set {
     /// As they are, each in its own size.
     Original(Originals),
     /// As a run sees them.
@@ -24,27 +31,81 @@ pub enum Loaded {
 }
 
 impl Images {
+    /// Images in their own sizes.
+    pub fn original(set: Originals) -> Self {
+        let numbers = (0..set.classes().len() as i64).collect();
+        Self { set: Set::Original(set), numbers }
+    }
+
+    /// Images as a run sees them.
+    pub fn fitted(set: Arc<DataSet>) -> Self {
+        let numbers = (0..set.classes().len() as i64).collect();
+        Self { set: Set::Fitted(set), numbers }
+    }
+
+    /// Names of the classes, as the set numbers them.
+    pub fn class_names(&self) -> &[String] {
+        match &self.set {
+            Set::Original(set) => set.classes(),
+            Set::Fitted(set) => set.classes(),
+        }
+    }
+
+    /// Gives classes the numbers that they have among `names`; those that are not there, which are returned, have none.
+    pub fn number_by(&mut self, names: &[String]) -> Vec<String> {
+        let numbers: Vec<i64> = self.class_names().iter().map(|class| labels::place(class, names)).collect();
+        let strangers = self
+            .class_names()
+            .iter()
+            .zip(&numbers)
+            .filter(|(_, number)| **number < 0)
+            .map(|(name, _)| name.clone());
+        let strangers = strangers.collect();
+        self.numbers = numbers;
+        strangers
+    }
+
+    /// Classes of the images that are looked at, where each has one.
+    pub fn labels(&self, count: u64) -> Option<Vec<i64>> {
+        let labels: Vec<i64> = self.chosen(count).into_iter().map(|index| self.label(index)).collect();
+        (!labels.is_empty() && labels.iter().all(|label| *label >= 0)).then_some(labels)
+    }
+
+    /// Attributes of the images that are looked at, f32 `[N, K]`, where they have those of these names.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    pub fn attributes(&self, count: u64, names: &[&str]) -> Result<Option<Tensor>> {
+        let Set::Fitted(set) = &self.set else { return Ok(None) };
+        let Some(attributes) = set.attributes().filter(|attributes| attributes.names == names) else {
+            return Ok(None);
+        };
+        let chosen = self.chosen(count);
+        let values: Vec<f32> = chosen.iter().flat_map(|index| attributes.of(*index)).copied().collect();
+        Ok(Some(Tensor::f_from_slice(&values)?.f_reshape([chosen.len() as i64, names.len() as i64])?))
+    }
+
     /// As the user named it.
     pub fn name(&self) -> &str {
-        match self {
-            Self::Original(set) => set.name(),
-            Self::Fitted(set) => set.name(),
+        match &self.set {
+            Set::Original(set) => set.name(),
+            Set::Fitted(set) => set.name(),
         }
     }
 
     /// What is in it, in a line.
     pub fn describe(&self) -> String {
-        match self {
-            Self::Original(set) => format!("{}, each in its own size", set.name()),
-            Self::Fitted(set) => set.describe(),
+        match &self.set {
+            Set::Original(set) => format!("{}, each in its own size", set.name()),
+            Set::Fitted(set) => set.describe(),
         }
     }
 
     /// How many there are, those that cannot be read included.
     pub fn len(&self) -> u64 {
-        match self {
-            Self::Original(set) => set.len() as u64,
-            Self::Fitted(set) => set.len() as u64,
+        match &self.set {
+            Set::Original(set) => set.len() as u64,
+            Set::Fitted(set) => set.len() as u64,
         }
     }
 
@@ -72,16 +133,25 @@ impl Images {
         hash
     }
 
+    /// Its class in this comparison, or -1.
+    fn label(&self, index: usize) -> i64 {
+        let label = match &self.set {
+            Set::Original(set) => set.label(index),
+            Set::Fitted(set) => set.label(index),
+        };
+        label.and_then(|label| self.numbers.get(label as usize)).copied().unwrap_or(-1)
+    }
+
     fn load(&self, index: usize) -> Result<(Original, i64)> {
-        let label = |label: Option<u32>| label.map_or(-1, i64::from);
-        match self {
-            Self::Original(set) => Ok((set.load(index).map_err(Error::from)?, label(set.label(index)))),
-            Self::Fitted(set) => {
+        let image = match &self.set {
+            Set::Original(set) => set.load(index).map_err(Error::from)?,
+            Set::Fitted(set) => {
                 let pixels = set.load(index).map_err(Error::from)?;
                 let [channels, height, width] = [set.channels(), set.height(), set.width()];
-                Ok((Original { channels, height, width, pixels }, label(set.label(index))))
+                Original { channels, height, width, pixels }
             }
-        }
+        };
+        Ok((image, self.label(index)))
     }
 
     /// Loads `count` images in order and hands over batches of up to `most` with the same shape, until `hand_over` says no.

@@ -9,6 +9,7 @@ mod side;
 
 use crate::config::{amount, suggest};
 use crate::failure::usage;
+use crate::labels;
 use crate::latents;
 use crate::machine::Machine;
 use crate::say::note;
@@ -31,7 +32,7 @@ pub struct Args {
     against: Option<String>,
     /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class, class-accuracy and
     /// class-diversity (of conditional GANs), swd (sliced Wasserstein, of
-    /// pixels), ppl (perceptual path length, of generators); all
+    /// pixels), ppl (perceptual path length, of generators); all: those that ask for no classes
     #[arg(long, value_delimiter = ',', default_value = "fid,kid,prdc", value_name = "NAMES")]
     metrics: Vec<String>,
     /// Images of each side that are looked at [default: all real ones, at most 50000, and as many generated]
@@ -83,8 +84,8 @@ pub fn run(args: Args) -> Result<()> {
     let mut wanted = wanted(&args.metrics)?;
     latents::check_truncation(args.truncation)?;
     let policy = args.machine.policy()?;
-    let subject = Side::subject(&args, &policy)?;
-    let real = Side::real(&args, &subject)?;
+    let mut subject = Side::subject(&args, &policy)?;
+    let mut real = Side::real(&args, &subject)?;
     if subject.is_same_as(&real) {
         note(format_args!(
             "note: both sides are {}: every distance is that of a set from itself",
@@ -106,6 +107,20 @@ pub fn run(args: Args) -> Result<()> {
         ));
     }
     let count = args.count.unwrap_or(real.count().unwrap_or(MOST).min(MOST));
+    let options = {
+        let names = if subject.class_names().is_empty() { real.class_names() } else { subject.class_names() };
+        let names = names.to_vec();
+        real.number_by(&names);
+        subject.number_by(&names);
+        ScoreOptions {
+            seed: args.seed,
+            columns: columns(extractor.as_ref(), &names),
+            classes: names,
+            ..ScoreOptions::default()
+        }
+    };
+    check_classes(&of_features, [&subject, &real], extractor.as_ref(), &options)?;
+    subject.ask_like(&real, count)?;
 
     let reals = gathered(&real, extractor.as_ref(), keeps, count, !args.no_cache)?;
     let fakes = subject.gather(extractor.as_ref(), keeps, count)?;
@@ -113,8 +128,7 @@ pub fn run(args: Args) -> Result<()> {
     for warning in warnings(&fakes, &reals)? {
         note(format_args!("warning: {warning}"));
     }
-    let options = ScoreOptions { seed: args.seed, ..ScoreOptions::default() };
-    let mut rows = scores(&fakes, &reals, &of_features, options)?;
+    let mut rows = scores(&fakes, &reals, &of_features, &options)?;
     if wanted.contains(&Wanted::Pixels) {
         rows.push(beyond::swd(&subject, &real, count, args.seed)?);
     }
@@ -123,6 +137,37 @@ pub fn run(args: Args) -> Result<()> {
     }
     let protocol = report::protocol(&args, &subject, &real, extractor.as_ref(), [&fakes, &reals]);
     report::write(&args, &subject, &protocol, extractor.as_ref(), &rows)
+}
+
+/// The extractor's numbers for the classes; none if there is one that it does not know.
+fn columns(extractor: &dyn Extract, names: &[String]) -> Vec<i64> {
+    let known: Vec<String> = extractor.class_names().iter().map(|name| (*name).to_owned()).collect();
+    let columns: Vec<i64> = names.iter().map(|name| labels::place(name, &known)).collect();
+    if columns.contains(&-1) { Vec::new() } else { columns }
+}
+
+/// Before anything is extracted: whether scores of classes can be had.
+fn check_classes(
+    scores: &[Score],
+    sides: [&Side; 2],
+    extractor: &dyn Extract,
+    options: &ScoreOptions,
+) -> Result<()> {
+    let Some((word, _)) = Score::ALL.iter().find(|(_, s)| s.needs_classes() && scores.contains(s)) else {
+        return Ok(());
+    };
+    if let Some(side) = sides.into_iter().find(|side| side.class_names().is_empty()) {
+        return Err(usage(format!("--metrics {word}: {} has no classes", side.name())));
+    }
+    if scores.contains(&Score::ClassAccuracy) && options.columns.is_empty() {
+        let known = extractor.class_names();
+        let what = match known {
+            [] => "the extractor names no classes".to_owned(),
+            _ => format!("the extractor's classes are others: {}", known.join(", ")),
+        };
+        return Err(usage(format!("--metrics class-accuracy: {what}; leave it out")));
+    }
+    Ok(())
 }
 
 /// Features of the real side, from an earlier time where they were kept.
@@ -172,8 +217,7 @@ fn wanted(words: &[String]) -> Result<Vec<Wanted>> {
         };
         let scores: Vec<Wanted> = all.iter().filter(is_meant).map(|(_, score)| *score).collect();
         if scores.is_empty() {
-            let meant = suggest::nearest(word, known.iter().copied());
-            let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
+            let meant = suggest::meant(word, known.iter().copied());
             let why = format!("there is no such score{meant}; there are {} and all", known.join(", "));
             return Err(usage(format!("--metrics {word}: {why}")));
         }

@@ -84,7 +84,10 @@ fn print(protocol: &[(&str, String)], extractor: &dyn Extract, rows: &[Row]) {
     for (what, text) in protocol {
         line(format_args!("{what:<10} {text}"));
     }
-    let name = |row: &Row| format!("{} ({})", row.score, extractor.short_name());
+    let name = |row: &Row| match row.score.as_str() {
+        "swd" => row.score.clone(), // of pixels
+        score => format!("{score} ({})", extractor.short_name()),
+    };
     let width = rows.iter().map(|row| name(row).len()).max().unwrap_or(0);
     line(format_args!("\n{:width$} {:>10} {:>10} {:>12}", "", "score", "spread", "real on real"));
     for row in rows {

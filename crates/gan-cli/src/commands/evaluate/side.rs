@@ -5,7 +5,7 @@ use super::images::{self, Images, Loaded};
 use crate::config::RunConfig;
 use crate::dataset::{self, Opened};
 use crate::failure::usage;
-use crate::labels::{Choice, Labels};
+use crate::labels::{self, Choice, Labels};
 use crate::located::{self, Located};
 use crate::progress;
 use crate::samples::Samples;
@@ -102,8 +102,12 @@ impl Side {
         match (&args.against, subject) {
             (Some(word), Self::Generated(generated)) if word == HELD_OUT => {
                 match dataset::open_held_out(&generated.config)? {
-                    Some(Opened::Images(set)) => Ok(Self::Images(Images::Fitted(set))),
-                    _ => Err(usage(format!(
+                    Some(Opened::Images(set)) => Ok(Self::Images(Images::fitted(set))),
+                    Some(_) => Err(usage(format!(
+                        "--against {HELD_OUT}: {} are made as they are needed; name images",
+                        generated.config.data.source
+                    ))),
+                    None => Err(usage(format!(
                         "--against {HELD_OUT}: {} was trained on all of {}; train with --set data.holdout=0.1, or name other images",
                         generated.name, generated.config.data.source
                     ))),
@@ -113,7 +117,7 @@ impl Side {
             (None, Self::Generated(generated)) => {
                 let config = &generated.config;
                 match dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))? {
-                    Opened::Images(set) => Ok(Self::Images(Images::Fitted(set))),
+                    Opened::Images(set) => Ok(Self::Images(Images::fitted(set))),
                     _ => Err(usage(format!(
                         "{}: {} are made as they are needed; name real images with --against, or use `gan modes`",
                         generated.name, config.data.source
@@ -130,7 +134,47 @@ impl Side {
         }
         let set = Originals::open(name, &Options::default()).map_err(Error::from)?;
         set.notes().iter().for_each(|text| note(format_args!("note: {text}")));
-        Ok(Self::Images(Images::Original(set)))
+        Ok(Self::Images(Images::original(set)))
+    }
+
+    /// Names of its classes; none where it has none.
+    pub fn class_names(&self) -> &[String] {
+        match self {
+            Self::Generated(generated) => generated.gan.class_names(),
+            Self::Images(images) => images.class_names(),
+            Self::Statistics(..) => &[],
+        }
+    }
+
+    /// Numbers the classes of images as `names` does.
+    pub fn number_by(&mut self, names: &[String]) {
+        let Self::Images(images) = self else { return };
+        let strangers = images.number_by(names);
+        if !strangers.is_empty() && !names.is_empty() {
+            note(format_args!(
+                "note: classes of {} that the other side does not have are left out where classes are scored: {}",
+                images.name(),
+                labels::listed(&strangers)
+            ));
+        }
+    }
+
+    /// Lets a generator be asked for what the real images are: for each of them one of its class, or with its attributes.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    pub fn ask_like(&mut self, real: &Self, count: u64) -> Result<()> {
+        let (Self::Generated(generated), Self::Images(images)) = (self, real) else { return Ok(()) };
+        let names: Vec<&str> = generated.gan.attributes().iter().map(|a| a.name.as_str()).collect();
+        let found = match (generated.gan.classes(), names.as_slice()) {
+            (0, []) => None,
+            (0, names) => images.attributes(count, names)?.map(Labels::Rows),
+            _ => images.labels(count).map(Labels::Like),
+        };
+        if let Some(labels) = found {
+            generated.labels = labels;
+        }
+        Ok(())
     }
 
     /// As the user named it.
@@ -152,8 +196,9 @@ impl Side {
                     (true, true) => "averaged weights",
                     _ => "raw weights",
                 };
+                let asked = generated.labels.describe();
                 format!(
-                    "{count} samples of {} after {} images, {weights}, seeds from {}, truncation {}",
+                    "{count} samples of {} after {} images, {weights}, seeds from {}, truncation {}{asked}",
                     generated.name,
                     thousands(generated.images),
                     generated.seed,
@@ -287,7 +332,7 @@ impl Generated {
         let bar = progress::counted(&format!("{what} of samples"), count);
         for first in (0..count).step_by(AT_A_TIME) {
             let numbers = first..count.min(first + AT_A_TIME as u64);
-            let classes = self.labels.classes(numbers.clone());
+            let classes = self.labels.classes(numbers.clone(), self.seed);
             hand_over(range::to_bytes(&self.samples().of(numbers.clone())?)?, &classes)?;
             bar.inc(numbers.end - numbers.start);
         }
