@@ -6,7 +6,6 @@ use crate::convolutional::ConvolutionalFeatures;
 use crate::mlp::MlpFeatures;
 use gan_core::error::{Error, Result};
 use gan_core::game::Verdict;
-use gan_core::loss::classification::cross_entropy;
 use gan_core::nn::{Init, Linear, Mode, Scope, WeightOptions};
 use gan_core::random::Streams;
 use gan_core::tensor::guard::shape;
@@ -127,22 +126,53 @@ impl Discriminator {
 }
 
 /// What a guess of the condition costs: cross-entropy of classes (Odena et al. 2017, equation 3), for attributes the mean
-/// squared distance.
+/// squared distance. Of what was withheld nothing can be guessed: it does not count.
 fn guessed(guess: &Tensor, told: &Tensor) -> Result<Tensor> {
-    match told.dim() {
-        1 => cross_entropy(guess, told),
-        // What is told ends with a 1.
-        2 => {
-            let told = told.f_narrow(1, 0, guess.size()[1])?;
-            Ok(guess.f_to_kind(Kind::Float)?.f_sub(&told)?.f_square()?.f_mean(None)?)
+    let (guess, count) = (guess.f_to_kind(Kind::Float)?, guess.size()[1]);
+    let (costs, known) = match told.dim() {
+        1 => {
+            let labels = told.f_clamp_max(count - 1)?.f_unsqueeze(1)?;
+            let costs = guess.f_log_softmax(1, None::<Kind>)?.f_gather(1, &labels, false)?.f_neg()?;
+            (costs.f_squeeze_dim(1)?, told.f_lt(count)?.f_to_kind(Kind::Float)?)
         }
-        _ => Err(Error::config("labels", "are neither classes nor attributes")),
-    }
+        2 => {
+            let squares = guess.f_sub(&told.f_narrow(1, 0, count)?)?.f_square()?;
+            (squares.f_mean_dim([1i64].as_slice(), false, Kind::Float)?, told.f_select(1, count)?)
+        }
+        _ => return Err(Error::config("labels", "are neither classes nor attributes")),
+    };
+    let sum = |x: &Tensor| x.f_sum(Kind::Float);
+    Ok(sum(&costs.f_mul(&known)?)?.f_div(&sum(&known)?.f_clamp_min(1.0)?)?)
 }
 
 impl DiscriminatorCondition {
     /// Whether features are made from image and condition together.
     pub(crate) fn is_input(self) -> bool {
         matches!(self, Self::Embedding | Self::Planes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gan_core::loss::classification::cross_entropy;
+
+    #[test]
+    fn a_guess_costs_what_is_known_of_it() {
+        let guess = Tensor::from_slice2(&[[1f32, 2.0, 3.0], [0.0, 0.0, 5.0], [9.0, 0.0, 0.0]]);
+        let value = |x: Tensor| x.double_value(&[]);
+        let all = Tensor::from_slice(&[2i64, 0, 1]);
+        let expected = cross_entropy(&guess, &all).expect("a loss");
+        assert!((value(guessed(&guess, &all).expect("a cost")) - value(expected)).abs() < 1e-6);
+        let some = Tensor::from_slice(&[2i64, 3, 1]); // 3: withheld
+        let kept = Tensor::from_slice(&[0i64, 2]);
+        let expected =
+            cross_entropy(&guess.index_select(0, &kept), &all.index_select(0, &kept)).expect("a loss");
+        assert!((value(guessed(&guess, &some).expect("a cost")) - value(expected)).abs() < 1e-6);
+        assert_eq!(value(guessed(&guess, &Tensor::from_slice(&[3i64, 3, 3])).expect("a cost")), 0.0);
+
+        let told = Tensor::from_slice2(&[[0f32, 2.0, 3.0, 1.0], [0.0, 0.0, 0.0, 0.0], [9.0, 0.0, 3.0, 1.0]]);
+        let cost = value(guessed(&guess, &told).expect("a cost"));
+        assert!((cost - (1.0 / 3.0 + 9.0 / 3.0) / 2.0).abs() < 1e-6, "{cost}");
     }
 }
