@@ -149,7 +149,7 @@ fn a_set_is_filled_up_and_scored() {
 
     let score = ["augment", "run", "--per-class", "30", "--score", "--test", "clothes", "--shown", "600"];
     let table = place.gan(&[&score[..], &["--classifiers", "2"]].concat()).succeeded().out;
-    for words in ["44 real test images", "real and generated", "±", "worst class"] {
+    for words in ["44 real test images", "real and generated", "±", "classes filled up"] {
         assert!(table.contains(words), "{words} in {table}");
     }
     let json = place.gan(&[&score[..], &["--classifiers", "2", "--json"]].concat()).succeeded().out;
