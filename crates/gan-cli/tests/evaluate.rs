@@ -157,7 +157,7 @@ fn what_cannot_be_scored_is_said_in_one_sentence() {
         (
             2,
             &["a", "--against", "a", "--metrics", "fid-per-class"],
-            "fid-per-class needs images of known classes",
+            "--metrics fid-per-class: a has no classes",
         ),
         (
             2,
