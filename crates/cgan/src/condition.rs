@@ -3,7 +3,7 @@
 //! Labels come as the data has them, i64 `[N]` or f32 `[N, K]`. Networks are given them *told*: classes as they are, with one
 //! number more for "none"; attributes scaled to [-1, 1] with a 1 behind them, all 0 for "none".
 
-use crate::config::{Condition, Config};
+use crate::config::{Condition, Config, GeneratorCondition};
 use gan_core::error::{Error, Result};
 use gan_core::nn::{Condition as NormCondition, Embedding, Init, Linear, Mode, Scope, WeightOptions};
 use gan_core::tensor::guard::{ANY, shape};
@@ -194,6 +194,43 @@ impl Embed {
         match self {
             Self::Table(table) => table.forward_in(told, mode),
             Self::Map(map) => map.forward_in(told, mode),
+        }
+    }
+}
+
+/// The vector for a condition that a generator is given beside the latent; none where only normalisations are told.
+#[derive(Debug)]
+pub struct BesideLatent {
+    label: Option<(Embed, i64)>,
+}
+
+impl BesideLatent {
+    /// `label_emb.weight` in `scope`.
+    ///
+    /// # Errors
+    /// A name given twice; LibTorch's.
+    pub fn new(scope: &mut Scope, config: &Config, conditions: &Conditions) -> Result<Self> {
+        if config.generator_condition == GeneratorCondition::Norm {
+            return Ok(Self { label: None });
+        }
+        let width = config.embedding_width(conditions);
+        Ok(Self { label: Some((conditions.embed(scope.sub("label_emb"), width, Embed::INIT)?, width)) })
+    }
+
+    /// Numbers in it.
+    pub fn width(&self) -> i64 {
+        self.label.as_ref().map_or(0, |(_, width)| *width)
+    }
+
+    /// # Shapes
+    /// `z` `[N, latent]`; out `[N, width + latent]`, the condition first
+    ///
+    /// # Errors
+    /// A class that is not there; LibTorch's.
+    pub fn joined(&self, z: &Tensor, told: &Tensor, mode: Mode) -> Result<Tensor> {
+        match &self.label {
+            Some((label, _)) => Ok(Tensor::f_cat(&[label.forward(told, mode)?, z.shallow_clone()], 1)?),
+            None => Ok(z.shallow_clone()),
         }
     }
 }

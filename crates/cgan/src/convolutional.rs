@@ -1,7 +1,7 @@
 //! Convolutional networks: DCGAN's (Radford et al. 2015), told a condition.
 
-use crate::condition::{Conditions, Embed};
-use crate::config::{Config, DiscriminatorCondition, GeneratorCondition};
+use crate::condition::{BesideLatent, Conditions, Embed};
+use crate::config::{Config, DiscriminatorCondition};
 use crate::discriminator::Look;
 use crate::norm::GeneratorNorm;
 use gan_core::error::Result;
@@ -11,7 +11,7 @@ use tch::Tensor;
 /// One projection to 4x4, then doublings.
 #[derive(Debug)]
 pub struct ConvolutionalGenerator {
-    label: Option<Embed>,
+    label: BesideLatent,
     /// Each followed by a normalisation and ReLU.
     hidden: Vec<(ConvTranspose2d, GeneratorNorm)>,
     last: ConvTranspose2d,
@@ -23,15 +23,9 @@ impl ConvolutionalGenerator {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn new(mut scope: Scope, config: &Config, conditions: &Conditions) -> Result<Self> {
-        let (label, told) = match config.generator_condition {
-            GeneratorCondition::Norm => (None, 0),
-            _ => {
-                let width = config.embedding_width(conditions);
-                (Some(conditions.embed(scope.sub("label_emb"), width, Embed::INIT)?), width)
-            }
-        };
+        let label = BesideLatent::new(&mut scope, config, conditions)?;
         let mut main = scope.sub("main");
-        let mut inputs = config.latent + told;
+        let mut inputs = label.width() + config.latent;
         let mut hidden = Vec::new();
         for layer in 0..config.doublings() {
             let outputs = config.generator_width << (config.doublings() - 1 - layer);
@@ -54,10 +48,7 @@ impl ConvolutionalGenerator {
     /// # Errors
     /// A class that is not there; LibTorch's.
     pub fn forward(&self, z: &Tensor, told: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = match &self.label {
-            Some(label) => Tensor::f_cat(&[label.forward(told, mode)?, z.shallow_clone()], 1)?,
-            None => z.shallow_clone(),
-        };
+        let x = self.label.joined(z, told, mode)?;
         let mut x = x.f_unsqueeze(-1)?.f_unsqueeze(-1)?; // [N, latent + told, 1, 1]
         for (conv, norm) in &self.hidden {
             x = norm.forward(&conv.forward(&x)?, told, mode)?.f_relu_()?; // [N, width * 2^k, 4 .. size / 2, ...]

@@ -1,8 +1,8 @@
 //! Fully connected networks (Mirza & Osindero 2014, section 4.1), with the sizes, names and order of PyTorch-GAN's `cgan`, but for
 //! its batch normalisation, whose eps of 0.8 is there by mistake for a momentum.
 
-use crate::condition::{Conditions, Embed};
-use crate::config::{Config, GeneratorCondition};
+use crate::condition::{BesideLatent, Conditions, Embed};
+use crate::config::Config;
 use crate::discriminator::Look;
 use crate::norm::GeneratorNorm;
 use gan_core::error::Result;
@@ -14,7 +14,7 @@ const SLOPE: f64 = 0.2;
 /// Layers of `width`, 2, 4 and 8 times that, all but the first normalised.
 #[derive(Debug)]
 pub struct MlpGenerator {
-    label: Option<Embed>,
+    label: BesideLatent,
     first: Linear,
     hidden: Vec<(Linear, GeneratorNorm)>,
     last: Linear,
@@ -27,16 +27,10 @@ impl MlpGenerator {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn new(mut scope: Scope, config: &Config, conditions: &Conditions) -> Result<Self> {
-        let (label, told) = match config.generator_condition {
-            GeneratorCondition::Norm => (None, 0),
-            _ => {
-                let width = config.embedding_width(conditions);
-                (Some(conditions.embed(scope.sub("label_emb"), width, Embed::INIT)?), width)
-            }
-        };
+        let label = BesideLatent::new(&mut scope, config, conditions)?;
         let mut model = scope.sub("model");
         let mut units = config.generator_width;
-        let first = Linear::new(model.sub(0), told + config.latent, units, Init::PyTorch)?;
+        let first = Linear::new(model.sub(0), label.width() + config.latent, units, Init::PyTorch)?;
         let mut hidden = Vec::new();
         for layer in 0..3 {
             let linear = Linear::new(model.sub(2 + 3 * layer), units, 2 * units, Init::PyTorch)?;
@@ -56,10 +50,7 @@ impl MlpGenerator {
     /// # Errors
     /// A class that is not there; LibTorch's.
     pub fn forward(&self, z: &Tensor, told: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = match &self.label {
-            Some(label) => Tensor::f_cat(&[label.forward(told, mode)?, z.shallow_clone()], 1)?,
-            None => z.shallow_clone(),
-        };
+        let x = self.label.joined(z, told, mode)?; // [N, told + latent]
         let mut x = leaky_relu(self.first.forward(&x)?, SLOPE)?; // [N, width]
         for (linear, norm) in &self.hidden {
             x = leaky_relu(norm.forward(&linear.forward(&x)?, told, mode)?, SLOPE)?; // [N, width * 2^k]

@@ -56,7 +56,10 @@ impl Choice {
         let names = gan.class_names();
         let takes_none = names.is_empty() && gan.attributes().is_empty();
         match &self.class {
-            Some(word) if word == "none" && !takes_none && labels_none(names) => return Ok(Labels::Nothing),
+            // Unless a class is called so.
+            Some(word) if word == "none" && !takes_none && !names.contains(word) => {
+                return Ok(Labels::Nothing);
+            }
             Some(word) => return Ok(Labels::Class(class_number("--class", word, names)?)),
             None => {}
         }
@@ -76,11 +79,6 @@ impl Choice {
         let words = self.class.iter().chain(&self.attributes);
         words.map(|word| format!("-{}", plain(word).replace(' ', "-").to_lowercase())).collect()
     }
-}
-
-/// Whether no class is called `none`.
-fn labels_none(names: &[String]) -> bool {
-    !names.iter().any(|name| name == "none")
 }
 
 impl Labels {
