@@ -19,10 +19,13 @@ pub struct ImageBatch {
 /// Two images that belong together: sides of a pair, or one draw from each of two domains.
 #[derive(Debug)]
 pub struct PairBatch {
-    /// f32 in [-1, 1], `[N, C_a, H, W]`.
+    /// f32 in [-1, 1], `[N, C_a, H, W]`, on the training device; for super-resolution by s `[N, C_a, H / s, W / s]`.
     pub a: Tensor,
-    /// f32 in [-1, 1], `[N, C_b, H, W]`.
+    /// f32 in [-1, 1], `[N, C_b, H, W]`, on the training device.
     pub b: Tensor,
+    /// f32 `[N, 1, H, W]`: how much each pixel of `b` counts in losses that compare pixels, such as the hole of an
+    /// inpainting more than what is around it; `None` where all count alike.
+    pub weight: Option<Tensor>,
 }
 
 /// An endless sequence of batches. Batch n is a pure function of (seed, rank, n), so a position is

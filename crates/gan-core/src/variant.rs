@@ -1,6 +1,6 @@
 //! What a GAN is to the trainer, and what it can be used for.
 
-use crate::data::{ImageBatch, Source};
+use crate::data::{ImageBatch, PairBatch, Source};
 use crate::device::DevicePolicy;
 use crate::error::Result;
 use crate::player::Player;
@@ -193,20 +193,55 @@ pub trait Generate {
     fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor>;
 }
 
+/// Which way images are translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From the first domain to the second, or from what is given to what is wanted.
+    A2b,
+    /// Back.
+    B2a,
+}
+
+impl Direction {
+    /// The word in commands and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::A2b => "a2b",
+            Self::B2a => "b2a",
+        }
+    }
+}
+
 /// A variant that turns images into images.
 pub trait Translate {
-    /// What it can do, such as `a2b`.
-    fn directions(&self) -> &'static [&'static str];
+    /// What it can do.
+    fn directions(&self) -> &'static [Direction];
 
-    /// Translates images in one of the directions.
-    ///
-    /// # Shapes
-    /// `images` f32 in [-1, 1], `[N, C, H, W]`, to the same size with the other domain's channels.
+    /// Channels of what a direction takes and of what it gives.
     ///
     /// # Errors
-    /// An unknown direction; shapes that do not fit; LibTorch's.
-    fn translate(&self, images: &Tensor, direction: &str) -> Result<Tensor>;
+    /// A direction that is none of [`Translate::directions`].
+    fn channels(&self, direction: Direction) -> Result<[i64; 2]>;
+
+    /// Pixels out for a pixel in, along each side: above 1 for super-resolution.
+    fn scale(&self) -> i64 {
+        1
+    }
+
+    /// Translates images of any size in one of the directions, with averaged weights where there are some.
+    ///
+    /// # Shapes
+    /// `images` f32 in [-1, 1], `[N, C, H, W]`; out f32 in [-1, 1], `[N, C', scale H, scale W]`.
+    ///
+    /// # Errors
+    /// A direction that is none of [`Translate::directions`]; shapes that do not fit; LibTorch's.
+    fn translate(&self, images: &Tensor, direction: Direction) -> Result<Tensor>;
 }
+
+/// A variant that trains on pairs of images, or of domains, and translates images.
+pub trait ImageTranslator: Variant<Batch = PairBatch> + Translate {}
+impl<T: Variant<Batch = PairBatch> + Translate> ImageTranslator for T {}
 
 /// A variant that trains on images and generates images.
 pub trait ImageGan: Variant<Batch = ImageBatch> + Generate {}
