@@ -9,7 +9,8 @@
 //! - [`step`]: what a step is given; [`trainer`]: the loop around it
 //! - [`loss`]: logits in, scalar out; [`regularizer`]: what keeps the players stable; [`augment`]: what the
 //!   discriminator is shown; [`nn`]: blocks and named parameters
-//! - [`game`]: all of these played by configuration, for variants that generate from noise
+//! - [`game`]: all of these played by configuration, for variants that generate from noise; [`translation`]: networks and
+//!   the image pool of those that turn images into images
 //! - [`optim`], [`ema`]: how parameters and their averages move
 //! - [`data`]: where batches come from; [`random`]: draws that need no generator state
 //! - [`clock`]: time in images; [`recorder`]: values read once per report
@@ -64,4 +65,5 @@ pub mod settings;
 pub mod step;
 pub mod tensor;
 pub mod trainer;
+pub mod translation;
 pub mod variant;

@@ -85,6 +85,32 @@ impl Streams {
         }
     }
 
+    /// A uniform number in [0, 1), on the host: for choices that no tensor depends on.
+    ///
+    /// # Errors
+    /// None of its own; a replay that has run out.
+    pub fn number(&self, purpose: &str) -> Result<f64> {
+        match self.replayed(purpose, &[]) {
+            Some(recorded) => Ok(recorded?.f_double_value(&[])?),
+            // 53 bits: what a f64 in [0, 1) can tell apart.
+            None => Ok((self.next(purpose) >> 11) as f64 / (1u64 << 53) as f64),
+        }
+    }
+
+    /// A uniform place in 0..`high`, on the host.
+    ///
+    /// # Errors
+    /// As [`Streams::number`]; `high` of 0.
+    pub fn index(&self, purpose: &str, high: usize) -> Result<usize> {
+        if high == 0 {
+            return Err(Error::config(purpose, "there is nothing to choose from"));
+        }
+        match self.replayed(purpose, &[]) {
+            Some(recorded) => Ok(recorded?.f_int64_value(&[])? as usize),
+            None => Ok(((u128::from(self.next(purpose)) * high as u128) >> 64) as usize),
+        }
+    }
+
     fn replayed(&self, purpose: &str, shape: &[i64]) -> Option<Result<Tensor>> {
         let draw = self.replay.as_ref()?.borrow_mut().pop_front();
         Some(match draw {
@@ -142,5 +168,17 @@ mod tests {
         assert!(first.iter().all(|v| (0.0..1.0).contains(v)));
         let integers = streams.integers("classes", 3, &[100]).expect("draw");
         assert_eq!((integers.min().int64_value(&[]), integers.max().int64_value(&[])), (0, 2));
+    }
+
+    #[test]
+    fn choices_on_the_host_are_even() {
+        let streams = Streams::new(1, 0, 0, Device::Cpu);
+        let numbers: Vec<f64> = (0..4000).map(|_| streams.number("pool").expect("draw")).collect();
+        let mean = numbers.iter().sum::<f64>() / 4000.0;
+        assert!(numbers.iter().all(|n| (0.0..1.0).contains(n)) && (mean - 0.5).abs() < 0.02, "{mean}");
+        let mut counts = [0; 3];
+        (0..3000).for_each(|_| counts[streams.index("pool", 3).expect("draw")] += 1);
+        assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
+        assert!(streams.index("pool", 0).is_err());
     }
 }

@@ -106,6 +106,7 @@ pub struct ConvTranspose2d {
     weight: Weight,
     bias: Option<Tensor>,
     options: ConvOptions,
+    output_padding: i64,
 }
 
 impl ConvTranspose2d {
@@ -123,11 +124,18 @@ impl ConvTranspose2d {
         let shape = [inputs, outputs, options.kernel, options.kernel];
         let bias = options.bias.then_some(outputs);
         let (weight, bias) = Weight::with_bias(&mut scope, &shape, 1, bias, weight.into())?;
-        Ok(Self { weight, bias, options })
+        Ok(Self { weight, bias, options, output_padding: 0 })
+    }
+
+    /// The same with rows and columns added at the bottom and right of what comes out, such as 1 where kernel 3 and stride
+    /// 2 are to double a side exactly.
+    #[must_use]
+    pub fn with_output_padding(self, output_padding: i64) -> Self {
+        Self { output_padding, ..self }
     }
 
     /// # Shapes
-    /// `[N, in, H, W]` to `[N, out, (H - 1) stride - 2 padding + kernel, ...]`
+    /// `[N, in, H, W]` to `[N, out, (H - 1) stride - 2 padding + kernel + output padding, ...]`
     ///
     /// # Errors
     /// A weight that is normalised; LibTorch's.
@@ -150,6 +158,11 @@ impl ConvTranspose2d {
 
     fn convolve(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let ConvOptions { stride, padding, .. } = self.options;
+        if self.output_padding > 0 {
+            let bias = self.bias.as_ref();
+            let added = [self.output_padding; 2];
+            return Ok(x.f_conv_transpose2d(weight, bias, [stride; 2], [padding; 2], added, 1, [1; 2])?);
+        }
         if padding == 0 && x.size().get(2..) == Some(&[1; 2]) {
             return from_point(x, weight, self.bias.as_ref());
         }
@@ -209,6 +222,18 @@ impl BatchNorm2d {
     #[must_use]
     pub fn with_eps(self, eps: f64) -> Self {
         Self { eps, ..self }
+    }
+
+    /// By the statistics of what is given; nothing moves.
+    ///
+    /// # Shapes
+    /// `[N, channels, H, W]` to the same
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn forward_by_batch(&self, x: &Tensor) -> Result<Tensor> {
+        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+        Ok(x.f_batch_norm(weight, bias, None::<&Tensor>, None::<&Tensor>, true, 0.0, self.eps, true)?)
     }
 
     /// # Shapes
