@@ -86,6 +86,32 @@ impl Source<ImageBatch> for Synthetic {
     }
 }
 
+/// Pairs made up from a seed, as [`Synthetic`] makes images. Sides have nothing to do with each other.
+#[derive(Debug)]
+pub struct SyntheticPairs(Synthetic, Synthetic);
+
+impl Synthetic {
+    /// Pairs of the shapes `[N, C, H, W]` of A and of B.
+    pub fn pairs([a, b]: [[i64; 4]; 2], seed: u64, device: Device) -> SyntheticPairs {
+        SyntheticPairs(Self::new(a, 0, seed, device), Self::new(b, 0, split_mix(seed), device))
+    }
+}
+
+impl Source<PairBatch> for SyntheticPairs {
+    fn next(&mut self) -> Result<PairBatch> {
+        Ok(PairBatch { a: self.0.next()?.images, b: self.1.next()?.images, weight: None })
+    }
+
+    fn position(&self) -> u64 {
+        self.0.position
+    }
+
+    fn seek(&mut self, position: u64) -> Result<()> {
+        (self.0.position, self.1.position) = (position, position);
+        Ok(())
+    }
+}
+
 /// Images held in one tensor, shuffled anew every epoch; batches run on across epochs and are always full.
 #[derive(Debug)]
 pub struct InMemory {

@@ -237,6 +237,10 @@ pub trait Translate {
     /// # Errors
     /// A direction that is none of [`Translate::directions`]; shapes that do not fit; LibTorch's.
     fn translate(&self, images: &Tensor, direction: Direction) -> Result<Tensor>;
+
+    /// Gives the images that previews translate, as a step would be given them. They are no part of the state; without
+    /// them previews show something made up.
+    fn show(&mut self, pairs: PairBatch);
 }
 
 /// A variant that trains on pairs of images, or of domains, and translates images.

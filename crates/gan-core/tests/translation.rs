@@ -69,8 +69,11 @@ fn networks_are_the_reference() {
                 assert_eq!(weights.trainable_names(), golden.parameter_names(name), "{name}");
                 weights.load(&golden.under(&format!("state/{name}/"))).expect("reference names");
                 let input = golden.tensor(&format!("in/{name}/x"));
-                let input =
-                    if channels_last { gan_sys::format::channels_last(&input).expect("format") } else { input };
+                let input = if channels_last {
+                    gan_sys::format::channels_last(&input).expect("format")
+                } else {
+                    input
+                };
                 golden.check(&format!("out/{name}/eval"), &network.forward(&input, Look::eval()));
                 let draws = golden.draws(&format!("fwd/{name}/rng/"));
                 let draws = draws.into_iter().map(|kept| kept.to_kind(Kind::Float));

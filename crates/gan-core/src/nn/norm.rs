@@ -24,6 +24,10 @@ impl InstanceNorm2d {
             let expected = "[_, _, H, W] with more than one pixel".to_owned();
             return Err(Error::Shape { what: "instance norm input".to_owned(), expected, got: size });
         }
+        // Of one image LibTorch 2.11's gradient is wrong where what comes back is channels-last.
+        if !x.is_contiguous() {
+            return Ok(x.f_group_norm(size[1], None::<&Tensor>, None::<&Tensor>, EPS, true)?);
+        }
         Ok(x.f_instance_norm(None::<&Tensor>, None, None, None, true, 0.0, EPS, true)?)
     }
 }

@@ -111,7 +111,8 @@ impl Generator {
         let GeneratorOptions { kind, scale, .. } = options;
         let enlarges = kind == GeneratorKind::SuperResolution;
         if enlarges != matches!(scale, 2 | 4 | 8) || (!enlarges && scale != 1) {
-            let why = format!("enlarges by 2, 4 or 8 as super_resolution, and all others by 1, not by {scale}");
+            let why =
+                format!("enlarges by 2, 4 or 8 as super_resolution, and all others by 1, not by {scale}");
             return Err(Error::config("generator", why));
         }
         let network = match (kind, kind.levels()) {

@@ -77,8 +77,7 @@ impl Block {
     fn new(mut scope: Scope, width: i64, norm: super::Norm, dropout: bool) -> Result<Self> {
         let mut block = scope.sub("conv_block");
         let mut layer = |at: usize| -> Result<(Conv2d, NormLayer)> {
-            let conv =
-                Conv2d::new(block.sub(at), width, width, conv(3, 1, 0, norm.wants_bias()), CONV_INIT)?;
+            let conv = Conv2d::new(block.sub(at), width, width, conv(3, 1, 0, norm.wants_bias()), CONV_INIT)?;
             Ok((conv, norm.layer(block.sub(at + 1), width)?))
         };
         let first = layer(1)?;

@@ -34,7 +34,8 @@ impl SuperResolution {
         let same = conv(3, 1, 1, bias);
         let mut first = scope.sub("first");
         let first_slope = first.parameter("slope", &[1], SLOPE_INIT)?;
-        let first = (Conv2d::new(first.sub("conv"), inputs, width, conv(9, 1, 4, true), CONV_INIT)?, first_slope);
+        let first =
+            (Conv2d::new(first.sub("conv"), inputs, width, conv(9, 1, 4, true), CONV_INIT)?, first_slope);
         let mut blocks = Vec::new();
         for index in 0..BLOCKS {
             let mut block = scope.sub(format_args!("blocks.{index}"));

@@ -68,8 +68,7 @@ impl Level {
             true => None,
             false => Some(Box::new(Self::new(model.sub(inner_at), options, at + 1, levels)?)),
         };
-        let (up_from, up_to) =
-            (if innermost { to } else { 2 * to }, if outermost { outputs } else { from });
+        let (up_from, up_to) = (if innermost { to } else { 2 * to }, if outermost { outputs } else { from });
         let up_options = conv(4, 2, 1, bias || outermost);
         let up = ConvTranspose2d::new(model.sub(up_at), up_from, up_to, up_options, CONV_INIT)?;
         let up_norm = (!outermost).then(|| norm.layer(model.sub(up_norm_at), up_to)).transpose()?;
