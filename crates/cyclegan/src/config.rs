@@ -5,7 +5,7 @@ use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::loss::AdversarialLoss;
 use gan_core::optim::{AdamConfig, Ramp};
-use gan_core::settings;
+use gan_core::settings::{self, TakeLabels};
 use gan_core::trainer::TrainConfig;
 use gan_core::translation::{DiscriminatorKind, GeneratorKind, Norm};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct Config {
     pub generator_width: i64,
     /// Both discriminators' network.
     pub discriminator: DiscriminatorKind,
+    /// Halvings of a `patch` discriminator: 3 judge patches of 70 x 70 pixels (n_layers).
+    pub discriminator_layers: u32,
     /// Channels of the discriminators' first layer (ndf).
     pub discriminator_width: i64,
     /// What stands between the layers.
@@ -64,6 +66,8 @@ const PAPER: u64 = 260_000;
 /// Images shown in a run on emoji.
 const EMOJI: u64 = 40_000;
 
+impl TakeLabels for Config {}
+
 impl Default for Config {
     /// The paper's settings at 256 pixels (section 4 and appendix 7.1), as in the authors' repository.
     fn default() -> Self {
@@ -76,7 +80,8 @@ impl Default for Config {
             batch: 1,
             generator: GeneratorKind::Resnet9,
             generator_width: 64,
-            discriminator: DiscriminatorKind::Patch(3),
+            discriminator: DiscriminatorKind::Patch,
+            discriminator_layers: 3,
             discriminator_width: 64,
             norm: Norm::Instance,
             dropout: false,
@@ -124,7 +129,7 @@ impl Config {
                     size: 64,
                     generator: GeneratorKind::Resnet6,
                     generator_width: 32,
-                    discriminator: DiscriminatorKind::Patch(2),
+                    discriminator_layers: 2,
                     discriminator_width: 32,
                     generator_optimizer: adam,
                     discriminator_optimizer: adam,
@@ -145,7 +150,7 @@ impl Config {
     /// # Errors
     /// The first setting that cannot work, with what would.
     pub fn validate(&self) -> Result<()> {
-        let smallest = self.generator.smallest().max(self.discriminator.smallest());
+        let smallest = self.generator.smallest().max(self.discriminator.smallest(self.discriminator_layers));
         for (field, side) in [("size", self.image()[0]), ("width", self.image()[1])] {
             if !(smallest..=4096).contains(&side) {
                 let why = format!(
@@ -157,6 +162,7 @@ impl Config {
         settings::within(
             "cyclegan",
             &[
+                ("discriminator_layers", self.discriminator_layers.into(), 1, 7),
                 ("channels_a", self.channels_a, 1, 4),
                 ("channels_b", self.channels_b, 1, 4),
                 ("batch", self.batch, 1, 4096),
@@ -167,10 +173,6 @@ impl Config {
         if self.generator == GeneratorKind::SuperResolution {
             let why = "super_resolution enlarges, which has no way back; it is pix2pix's";
             return Err(Error::config("cyclegan.generator", why));
-        }
-        if let DiscriminatorKind::Patch(halvings @ (0 | 8..)) = self.discriminator {
-            let why = format!("patch = {halvings} is not between 1 and 7");
-            return Err(Error::config("cyclegan.discriminator", why));
         }
         if self.loss.is_relativistic() || self.loss == AdversarialLoss::Wasserstein {
             let why = "works on one side at a time and without a penalty; choose least_squares, non_saturating or hinge";
@@ -237,7 +239,7 @@ mod tests {
         assert!(refuse(|c| c.generator = GeneratorKind::SuperResolution).contains("pix2pix"));
         assert!(refuse(|c| c.loss = AdversarialLoss::Wasserstein).contains("least_squares"));
         assert!(refuse(|c| c.cycle_b = -1.0).contains("cyclegan.cycle_b"));
-        assert!(refuse(|c| c.discriminator = DiscriminatorKind::Patch(0)).contains("between 1 and 7"));
+        assert!(refuse(|c| c.discriminator_layers = 0).contains("between 1 and 7"));
         assert!(refuse(|c| c.generator_optimizer.lr = 0.0).contains("generator_optimizer.lr"));
     }
 }

@@ -22,8 +22,13 @@ impl Discriminators {
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let &Config { channels_a, channels_b, discriminator, discriminator_width, norm, .. } = config;
         let mut network = |name: &str, inputs: i64| {
-            let options =
-                DiscriminatorOptions { kind: discriminator, inputs, width: discriminator_width, norm };
+            let options = DiscriminatorOptions {
+                kind: discriminator,
+                layers: config.discriminator_layers,
+                inputs,
+                width: discriminator_width,
+                norm,
+            };
             Discriminator::new(scope.sub(name), options)
         };
         Ok(Self { of_b: network("D_A", channels_b)?, of_a: network("D_B", channels_a)? })

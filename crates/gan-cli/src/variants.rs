@@ -1,20 +1,21 @@
 //! The one place where variants are listed. A new variant crate needs one entry in the list below (and
 //! one line in this crate's Cargo.toml); everything else in this crate works through it.
 //!
-//! A variant's `Config` is serde data with the fields `size`, `channels` and `batch` (which `--size`,
-//! `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`, and takes labels
+//! A variant is a `generator` (of images from noise) or a `translator` (of images). Its `Config` is serde data with the fields
+//! `size`, `channels` (of what is made; the entry names the field) and `batch` (which `--size`, `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`, and takes labels
 //! (`gan_core::settings::TakeLabels`); the variant itself is made by `new(config, &policy, seed)`.
 
 use anyhow::Result;
+use crate::model::Model;
 use gan_core::device::DevicePolicy;
 use gan_core::settings::TakeLabels;
 use gan_core::trainer::TrainConfig;
-use gan_core::variant::{Attribute, ImageGan};
+use gan_core::variant::Attribute;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 macro_rules! variants {
-    ($($(#[doc = $about:literal])+ $Name:ident { word: $word:literal, config: $Config:ty, gan: $Gan:ty, preset: $preset:literal })+) => {
+    ($($(#[doc = $about:literal])+ $Name:ident { word: $word:literal, config: $Config:ty, $kind:ident: $Gan:ty, preset: $preset:literal, channels: $channels:ident })+) => {
         /// Which GAN.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
         pub enum VariantName {
@@ -106,14 +107,14 @@ macro_rules! variants {
                 match self { $(Self::$Name(config) => config.learns_classes()),+ }
             }
 
-            /// Height and width of images.
+            /// Height of images, and width where they have none of their own.
             pub fn size(&self) -> i64 {
                 match self { $(Self::$Name(config) => config.size),+ }
             }
 
-            /// Channels of images.
+            /// Channels of the images that it makes.
             pub fn channels(&self) -> i64 {
-                match self { $(Self::$Name(config) => config.channels),+ }
+                match self { $(Self::$Name(config) => config.$channels),+ }
             }
 
             /// Images in a batch.
@@ -125,8 +126,8 @@ macro_rules! variants {
             ///
             /// # Errors
             /// A setting that cannot work; no memory.
-            pub fn build(&self, policy: &DevicePolicy, seed: u64) -> Result<Box<dyn ImageGan>> {
-                match self { $(Self::$Name(config) => Ok(Box::new(<$Gan>::new(config.clone(), policy, seed)?))),+ }
+            pub fn build(&self, policy: &DevicePolicy, seed: u64) -> Result<Model> {
+                match self { $(Self::$Name(config) => Ok(Model::$kind(<$Gan>::new(config.clone(), policy, seed)?))),+ }
             }
         }
     };
@@ -134,11 +135,15 @@ macro_rules! variants {
 
 variants! {
     /// Conditional GAN (Mirza and Osindero 2014): noise and a class or attributes to images of up to 128 pixels
-    Cgan { word: "cgan", config: cgan::Config, gan: cgan::Cgan, preset: "fashion-mnist-32" }
+    Cgan { word: "cgan", config: cgan::Config, generator: cgan::Cgan, preset: "fashion-mnist-32", channels: channels }
+    /// CycleGAN (Zhu et al. 2017): images of one domain to another and back, from unpaired examples
+    Cyclegan { word: "cyclegan", config: cyclegan::Config, translator: cyclegan::CycleGan, preset: "emoji-64", channels: channels_b }
     /// Deep convolutional GAN (Radford, Metz and Chintala 2015): noise to images of 16 to 256 pixels
-    Dcgan { word: "dcgan", config: dcgan::Config, gan: dcgan::Dcgan, preset: "fashion-mnist-32" }
+    Dcgan { word: "dcgan", config: dcgan::Config, generator: dcgan::Dcgan, preset: "fashion-mnist-32", channels: channels }
+    /// pix2pix (Isola et al. 2017): images to images from pairs, or inpaint, superres, colorize, denoise, edges from any pictures
+    Pix2pix { word: "pix2pix", config: pix2pix::Config, translator: pix2pix::Pix2Pix, preset: "small-64", channels: channels_b }
     /// The original GAN (Goodfellow et al. 2014): noise to points in the plane or images of up to 64 pixels
-    Vanilla { word: "vanilla", config: vanilla::Config, gan: vanilla::Vanilla, preset: "ring8" }
+    Vanilla { word: "vanilla", config: vanilla::Config, generator: vanilla::Vanilla, preset: "ring8", channels: channels }
 }
 
 impl VariantName {

@@ -37,13 +37,10 @@ impl Network {
             "unet_128" => generator(GeneratorKind::Unet128),
             "unet_256" => generator(GeneratorKind::Unet256),
             word => {
-                let kind = match (word, net["n_layers"].as_u64()) {
-                    ("pixel", _) => DiscriminatorKind::Pixel,
-                    ("n_layers", Some(layers)) => DiscriminatorKind::Patch(layers as u32),
-                    _ => DiscriminatorKind::Patch(3),
-                };
+                let kind = if word == "pixel" { DiscriminatorKind::Pixel } else { DiscriminatorKind::Patch };
+                let layers = net["n_layers"].as_u64().unwrap_or(3) as u32;
                 let options =
-                    DiscriminatorOptions { kind, inputs: integer("in"), width: integer("nf"), norm };
+                    DiscriminatorOptions { kind, layers, inputs: integer("in"), width: integer("nf"), norm };
                 Self::Discriminator(Discriminator::new(weights.root(), options).expect("discriminator"))
             }
         }
@@ -187,10 +184,10 @@ fn a_batch_of_one_is_normalised_by_itself_where_asked_for() {
 
 #[test]
 fn patches_are_as_large_as_the_paper_says() {
-    for (halvings, side, patch) in [(1, 64, 16), (2, 96, 34), (3, 128, 70)] {
+    for (halvings, side, patch) in [(1u32, 64, 16), (2, 96, 34), (3, 128, 70)] {
         let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
-        let kind = DiscriminatorKind::Patch(halvings);
-        let options = DiscriminatorOptions { kind, inputs: 3, width: 2, norm: Norm::Batch };
+        let kind = DiscriminatorKind::Patch;
+        let options = DiscriminatorOptions { kind, layers: halvings, inputs: 3, width: 2, norm: Norm::Batch };
         let network = Discriminator::new(weights.root(), options).expect("discriminator");
         let images = noise_image([1, 3, side, side]).set_requires_grad(true);
         let logits = network.forward(&images, Look::eval()).expect("forward");

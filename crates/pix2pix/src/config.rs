@@ -5,7 +5,7 @@ use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::loss::AdversarialLoss;
 use gan_core::optim::{AdamConfig, Ramp};
-use gan_core::settings;
+use gan_core::settings::{self, TakeLabels};
 use gan_core::trainer::TrainConfig;
 use gan_core::translation::{DiscriminatorKind, GeneratorKind, Norm};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub struct Config {
     pub generator_width: i64,
     /// The discriminator's network.
     pub discriminator: DiscriminatorKind,
+    /// Halvings of a `patch` discriminator: 3 judge patches of 70 x 70 pixels (n_layers).
+    pub discriminator_layers: u32,
     /// Channels of the discriminator's first layer (ndf).
     pub discriminator_width: i64,
     /// What stands between the layers.
@@ -62,6 +64,8 @@ const PAPER: u64 = 80_000;
 /// Images shown in a run of the small presets.
 const SMALL: u64 = 60_000;
 
+impl TakeLabels for Config {}
+
 impl Default for Config {
     /// The paper's settings at 256 pixels (appendix 6.2), as in the authors' repository.
     fn default() -> Self {
@@ -75,7 +79,8 @@ impl Default for Config {
             batch: 1,
             generator: GeneratorKind::Unet256,
             generator_width: 64,
-            discriminator: DiscriminatorKind::Patch(3),
+            discriminator: DiscriminatorKind::Patch,
+            discriminator_layers: 3,
             discriminator_width: 64,
             norm: Norm::Batch,
             dropout: true,
@@ -124,7 +129,7 @@ impl Config {
             batch: 4,
             generator: GeneratorKind::Unet64,
             generator_width: 32,
-            discriminator: DiscriminatorKind::Patch(2),
+            discriminator_layers: 2,
             discriminator_width: 32,
             norm: Norm::Instance,
             generator_optimizer: falling(SMALL),
@@ -167,7 +172,7 @@ impl Config {
             return refuse("generator", why.to_owned());
         }
         let smallest = self.generator.smallest() * if enlarges { self.scale } else { 1 };
-        let smallest = smallest.max(self.discriminator.smallest());
+        let smallest = smallest.max(self.discriminator.smallest(self.discriminator_layers));
         for (field, side) in [("size", self.image()[0]), ("width", self.image()[1])] {
             if !(smallest..=4096).contains(&side) {
                 let why = format!(
@@ -182,6 +187,7 @@ impl Config {
         settings::within(
             "pix2pix",
             &[
+                ("discriminator_layers", self.discriminator_layers.into(), 1, 7),
                 ("channels_a", self.channels_a, 1, 8),
                 ("channels_b", self.channels_b, 1, 4),
                 ("batch", self.batch, 1, 4096),
@@ -189,9 +195,6 @@ impl Config {
                 ("discriminator_width", self.discriminator_width, 1, 1024),
             ],
         )?;
-        if let DiscriminatorKind::Patch(halvings @ (0 | 8..)) = self.discriminator {
-            return refuse("discriminator", format!("patch = {halvings} is not between 1 and 7"));
-        }
         if self.loss.is_relativistic() || self.loss == AdversarialLoss::Wasserstein {
             let why = "works on one side at a time and without a penalty; choose non_saturating, least_squares or hinge";
             return refuse("loss", why.to_owned());

@@ -24,6 +24,7 @@ impl PairDiscriminator {
         let &Config { channels_a, channels_b, scale, conditional, discriminator, norm, .. } = config;
         let options = DiscriminatorOptions {
             kind: discriminator,
+            layers: config.discriminator_layers,
             inputs: if conditional { channels_a + channels_b } else { channels_b },
             width: config.discriminator_width,
             norm,

@@ -12,7 +12,7 @@ use gan_core::optim::AdamConfig;
 use gan_core::random::Streams;
 use gan_core::recorder::Recorder;
 use gan_core::step::StepCtx;
-use gan_core::translation::{DiscriminatorKind, GeneratorKind, Norm};
+use gan_core::translation::{GeneratorKind, Norm};
 use gan_core::variant::{Direction, Translate, Variant};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
@@ -25,7 +25,7 @@ fn tiny() -> Config {
         width: 40,
         generator: GeneratorKind::Unet32,
         generator_width: 2,
-        discriminator: DiscriminatorKind::Patch(2),
+        discriminator_layers: 2,
         discriminator_width: 2,
         ..Config::default()
     }

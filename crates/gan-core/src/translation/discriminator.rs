@@ -10,27 +10,22 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Which network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiscriminatorKind {
-    /// PatchGAN with so many halvings: 3 judge patches of 70 x 70 pixels.
-    Patch(u32),
+    /// Patches, the larger the more layers there are.
+    #[default]
+    Patch,
     /// Every pixel by itself: 1 x 1 convolutions.
     Pixel,
 }
 
-impl Default for DiscriminatorKind {
-    fn default() -> Self {
-        Self::Patch(3)
-    }
-}
-
 impl DiscriminatorKind {
-    /// The shortest side of an image that makes sense.
-    pub fn smallest(self) -> i64 {
+    /// The shortest side of an image that makes sense with so many layers.
+    pub fn smallest(self, layers: u32) -> i64 {
         match self {
             // Two convolutions of 4 x 4 that do not halve take a pixel each.
-            Self::Patch(halvings) => 3 << halvings,
+            Self::Patch => 3 << layers.min(30),
             Self::Pixel => 2,
         }
     }
@@ -41,6 +36,8 @@ impl DiscriminatorKind {
 pub struct DiscriminatorOptions {
     /// Which network.
     pub kind: DiscriminatorKind,
+    /// Halvings of a [`DiscriminatorKind::Patch`], from 1: 3 judge patches of 70 x 70 pixels (n_layers).
+    pub layers: u32,
     /// Channels of what it judges.
     pub inputs: i64,
     /// Channels of the first layer (ndf).
@@ -68,19 +65,19 @@ impl Discriminator {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn new(mut scope: Scope, options: DiscriminatorOptions) -> Result<Self> {
-        let DiscriminatorOptions { kind, inputs, width, norm } = options;
+        let DiscriminatorOptions { kind, layers: halvings, inputs, width, norm } = options;
         let bias = norm.wants_bias();
         let layer = |scope: &mut Scope, at: u32, sizes: [i64; 2], options| -> Result<(Conv2d, NormLayer)> {
             let conv = Conv2d::new(scope.sub(at), sizes[0], sizes[1], options, CONV_INIT)?;
             Ok((conv, norm.layer(scope.sub(at + 1), sizes[1])?))
         };
-        let DiscriminatorKind::Patch(halvings) = kind else {
+        if kind == DiscriminatorKind::Pixel {
             let mut net = scope.sub("net");
             let first = Conv2d::new(net.sub(0), inputs, width, conv(1, 1, 0, true), CONV_INIT)?;
             let hidden = vec![layer(&mut net, 2, [width, 2 * width], conv(1, 1, 0, bias))?];
             let last = Conv2d::new(net.sub(5), 2 * width, 1, conv(1, 1, 0, bias), CONV_INIT)?;
             return Ok(Self { first, hidden, last, inputs });
-        };
+        }
         let mut model = scope.sub("model");
         let first = Conv2d::new(model.sub(0), inputs, width, conv(4, 2, 1, true), CONV_INIT)?;
         let channels = |layer: u32| width * (1i64 << layer.min(30)).min(WIDEST);
