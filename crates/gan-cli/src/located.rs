@@ -2,12 +2,13 @@
 
 use crate::config::RunConfig;
 use crate::failure::usage;
+use crate::model::Model;
 use crate::variants::VariantName;
 use anyhow::{Result, anyhow};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
-use gan_core::trainer::{Checkpoint, Parts, RunDir};
-use gan_core::variant::ImageGan;
+use gan_core::trainer::{Checkpoint, RunDir};
+use gan_core::variant::{ImageGan, ImageTranslator};
 use std::path::{Path, PathBuf};
 
 /// A folder that was named, understood.
@@ -143,10 +144,21 @@ pub fn config_in(run: &Path) -> Result<RunConfig> {
 /// The GAN of a checkpoint with its weights, ready to generate.
 ///
 /// # Errors
-/// As [`config_of`]; a damaged file; no memory.
+/// As [`config_of`]; a damaged file; a variant that translates images instead; no memory.
 pub fn load(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Box<dyn ImageGan>> {
-    let config = config_of(checkpoint)?;
-    let mut gan = config.gan.build(policy, checkpoint.meta.seed)?;
-    checkpoint.restore(&mut *gan, Parts::Weights)?;
-    Ok(gan)
+    model(checkpoint, policy)?.into_generator()
+}
+
+/// The GAN of a checkpoint with its weights, ready to translate.
+///
+/// # Errors
+/// As [`load`]; a variant that makes images from noise instead.
+pub fn load_translator(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Box<dyn ImageTranslator>> {
+    model(checkpoint, policy)?.into_translator()
+}
+
+fn model(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Model> {
+    let mut model = config_of(checkpoint)?.gan.build(policy, checkpoint.meta.seed)?;
+    model.restore(checkpoint)?;
+    Ok(model)
 }

@@ -4,7 +4,7 @@ use crate::dataset::Drawn;
 use crate::evaluation::Evaluation;
 use crate::failure::usage;
 use crate::pairs::DrawnPairs;
-use crate::translation::PairEvaluation;
+use crate::pair_evaluation::PairEvaluation;
 use anyhow::Result;
 use gan_core::player::Player;
 use gan_core::trainer::{Checkpoint, Identity, Parts, Tick, Trainer};

@@ -1,17 +1,18 @@
 //! The training loop: steps, and what is due between them. `train` and `resume` both end up here.
 
 use crate::config::RunConfig;
-use crate::dataset::Opened;
+use crate::data::Data;
 use crate::evaluation::Evaluation;
 use crate::failure::INTERRUPTED;
 use crate::interrupt::Interrupt;
+use crate::model::{Model, Training};
+use crate::pair_evaluation::PairEvaluation;
 use crate::pictures;
 use crate::progress::Progress;
 use crate::say::{duration, line, program, quoted, thousands};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
-use gan_core::trainer::{Checkpoint, Identity, Report, RunDir, Trainer, Watch};
-use gan_core::variant::ImageGan;
+use gan_core::trainer::{Checkpoint, Report, RunDir, Trainer, Watch};
 use gan_report::{LogLine, RunReport};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,9 +26,9 @@ pub struct Start {
     /// The resolved configuration.
     pub config: RunConfig,
     /// The data set, opened.
-    pub data: Opened,
+    pub data: Data,
     /// Images that are never shown, if there are some.
-    pub held_out: Option<Opened>,
+    pub held_out: Option<Data>,
     /// The run's folder, held.
     pub run: RunDir,
     /// Where to go on; `None` at the beginning.
@@ -42,19 +43,14 @@ pub fn train(start: Start) -> Result<ExitCode> {
     let Start { policy, config, data, held_out, run, from } = start;
     let folder = run.path().to_owned();
     let interrupt = Interrupt::install()?;
-    let mut gan = config.gan.build(&policy, config.train.seed)?;
-    let mut source = data.source(&config, &policy)?;
-    let identity = Identity::of(gan.as_ref(), &config.to_value())?;
+    let gan = config.gan.build(&policy, config.train.seed)?;
+    let identity = gan.identity(&config.to_value())?;
     let mut trainer = Trainer::new(config.train.clone(), policy, run, identity)?;
+    let mut training = training(gan, &config, &data, held_out.as_ref(), &policy)?;
     if let Some(checkpoint) = &from {
-        trainer.resume(checkpoint, gan.as_mut(), &mut source)?;
+        training.resume(&mut trainer, checkpoint)?;
     }
 
-    let evaluation = if (1..=config.train.images).contains(&config.train.evaluate_images) {
-        Some(Evaluation::new(&config, &data, held_out.as_ref(), gan.as_ref(), &policy)?)
-    } else {
-        None
-    };
     let report = RunReport::open(&folder)?;
     if from.is_none() {
         report.text("config", format!("```toml\n{}\n```", config.to_toml()?));
@@ -71,25 +67,26 @@ pub fn train(start: Start) -> Result<ExitCode> {
     let began = Instant::now();
     let mut steps = || -> Result<bool> {
         loop {
-            let tick = trainer.advance(gan.as_mut(), &mut source)?;
+            let tick = training.advance(&mut trainer)?;
             session.progress.advance(tick.clock.images);
             tick.warnings.iter().for_each(|warning| session.progress.warn(warning));
-            if let Some(evaluation) = evaluation.as_ref().filter(|_| tick.evaluate) {
-                let words = evaluation.measure(gan.as_ref(), &mut trainer)?;
+            if tick.evaluate
+                && let Some(words) = training.measure(&mut trainer)?
+            {
                 session.progress.print(&format!("after {} images: {words}", thousands(tick.clock.images)));
             }
             if let Some(report) = &tick.report {
                 session.show(report);
             }
             if tick.preview {
-                session.preview(&trainer, gan.as_ref())?;
+                session.preview(&trainer, &training)?;
             }
             if tick.finished {
                 return Ok(true);
             }
             // The step of an evaluation ends with the next tick.
             if interrupt.requested() && !tick.evaluate {
-                trainer.save_now(gan.as_mut(), &mut source)?;
+                training.save_now(&mut trainer)?;
                 return Ok(false);
             }
         }
@@ -136,7 +133,7 @@ struct Session {
     report: RunReport,
     /// How many of the report's warnings were shown.
     warned: usize,
-    data: Opened,
+    data: Data,
     /// How many broken images were mentioned.
     broken: usize,
 }
@@ -165,9 +162,9 @@ impl Session {
     }
 
     /// Only the generating happens here; encoding and writing are the report's thread's.
-    fn preview(&self, trainer: &Trainer, gan: &dyn ImageGan) -> Result<()> {
+    fn preview(&self, trainer: &Trainer, training: &Training) -> Result<()> {
         let images = trainer.clock().images;
-        for (index, panel) in trainer.preview(gan)?.iter().enumerate() {
+        for (index, panel) in training.preview(trainer)?.iter().enumerate() {
             let file = match index {
                 0 => format!("samples/{images:09}.png"),
                 _ => format!("samples/{images:09}-{}.png", panel.name.replace(['/', ' '], "-")),
@@ -176,6 +173,32 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The model with its batches and what measures it.
+fn training(
+    model: Model,
+    config: &RunConfig,
+    data: &Data,
+    held_out: Option<&Data>,
+    policy: &DevicePolicy,
+) -> Result<Training> {
+    let is_measured = (1..=config.train.images).contains(&config.train.evaluate_images);
+    Ok(match model {
+        Model::Generator(gan) => {
+            let (data, held_out) = (data.images()?, held_out.map(Data::images).transpose()?);
+            let source = data.source(config, policy)?;
+            let evaluation = || Evaluation::new(config, data, held_out, gan.as_ref(), policy);
+            Training::Generator { evaluation: is_measured.then(evaluation).transpose()?, gan, source }
+        }
+        Model::Translator(mut gan) => {
+            let (data, held_out) = (data.pairs()?, held_out.map(Data::pairs).transpose()?);
+            let source = data.source(config, policy)?;
+            gan.show(data.shown(config, held_out, policy)?);
+            let evaluation = || PairEvaluation::new(config, data, held_out, policy);
+            Training::Translator { evaluation: is_measured.then(evaluation).transpose()?, gan, source }
+        }
+    })
 }
 
 fn log_line(report: &Report) -> LogLine {

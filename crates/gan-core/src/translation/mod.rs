@@ -5,6 +5,7 @@
 //! - [`Generator`]: ResNet with 6 or 9 blocks, U-Net, or a residual network that enlarges (SRGAN)
 //! - [`Discriminator`]: PatchGAN or one that judges pixels
 //! - [`ImagePool`]: fakes from earlier steps
+//! - [`Tiles`]: large images piece by piece
 
 mod discriminator;
 mod generator;
@@ -13,6 +14,7 @@ mod norm;
 mod pool;
 mod resnet;
 mod super_resolution;
+mod tiles;
 mod unet;
 
 pub use discriminator::{Discriminator, DiscriminatorKind, DiscriminatorOptions};
@@ -20,3 +22,4 @@ pub use generator::{Generator, GeneratorKind, GeneratorOptions};
 pub use layers::Look;
 pub use norm::Norm;
 pub use pool::ImagePool;
+pub use tiles::{Area, Tiles};
