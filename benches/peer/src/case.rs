@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::Options;
 use crate::loader::Loader;
 use crate::metric::Metric;
+use crate::translation::{Domains, Translation};
 
 /// A benchmark case; the same names as in `benches/pytorch/peer.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,6 +43,18 @@ pub enum Case {
     /// PyTorch-GAN's conditional GAN of fully connected layers: 32x32x1, batch 64.
     #[value(name = "cgan-mlp")]
     CganMlp,
+    /// CycleGAN with 6 residual blocks: 128x128x3, generators 32 wide, batch 1.
+    #[value(name = "cyclegan-128-f32")]
+    Cyclegan128F32,
+    /// The same in bf16.
+    #[value(name = "cyclegan-128-bf16")]
+    Cyclegan128Bf16,
+    /// An image of 1024x1024 through CycleGAN's generator with 9 blocks, 64 wide.
+    #[value(name = "translate-1024")]
+    Translate1024,
+    /// The same in tiles of 512.
+    #[value(name = "translate-1024-tiled")]
+    Translate1024Tiled,
     /// Inception's 2,048 features of 32 pictures of 299x299.
     #[value(name = "inception")]
     Inception,
@@ -70,6 +83,19 @@ pub enum Work {
     Loader(Box<Loader>),
     /// Scoring.
     Metric(Box<Metric>),
+    /// Training on pairs.
+    Pairs(Box<TrainingPairs>),
+    /// Translating.
+    Translation(Box<Translation>),
+}
+
+/// A run on two domains, as [`Training`].
+pub struct TrainingPairs {
+    name: String,
+    gan: cyclegan::CycleGan,
+    reals: Domains,
+    trainer: Trainer,
+    _run_folder: TempDir,
 }
 
 /// A run as `gan train` does it: steps, averages, log; without pictures and checkpoints.
@@ -90,10 +116,23 @@ impl Work {
         if let Some(metric) = Metric::new(options)? {
             return Ok(Self::Metric(Box::new(metric)));
         }
-        let named = if options.case == Case::Dcgan64Bf16 { "bf16" } else { "f32" };
+        let in_bf16 = matches!(options.case, Case::Dcgan64Bf16 | Case::Cyclegan128Bf16);
+        let named = if in_bf16 { "bf16" } else { "f32" };
         let precision = options.precision.as_deref().unwrap_or(named);
         let policy = DevicePolicy::resolve(&options.device, precision, options.threads)?;
         policy.apply();
+        if matches!(options.case, Case::Translate1024 | Case::Translate1024Tiled) {
+            let tiled = options.case == Case::Translate1024Tiled;
+            return Ok(Self::Translation(Box::new(Translation::new(policy, tiled)?)));
+        }
+        let name = format!("gan {precision}");
+        if matches!(options.case, Case::Cyclegan128F32 | Case::Cyclegan128Bf16) {
+            let config = crate::translation::small()?;
+            let reals = Domains::new(&config, &policy)?;
+            let gan = cyclegan::CycleGan::new(config, &policy, 1)?;
+            let (trainer, _run_folder) = trainer(policy, Identity::of(&gan, &())?)?;
+            return Ok(Self::Pairs(Box::new(TrainingPairs { name, gan, reals, trainer, _run_folder })));
+        }
         let (gan, shape): (Box<dyn Variant<Batch = ImageBatch>>, _) = match conditional(options.case)? {
             Some(config) => {
                 let shape = [config.batch, config.channels, config.size, config.size];
@@ -106,26 +145,16 @@ impl Work {
             }
         };
         let reals = Reals::new(shape, &policy)?;
-        let run_folder = tempfile::tempdir().context("cannot make a folder for the run")?;
-        let run = RunDir::create(&run_folder.path().join("run"), "")?;
-        let train = TrainConfig {
-            images: u64::MAX,
-            checkpoint_images: 0,
-            preview_images: 0,
-            evaluate_images: 0,
-            ..TrainConfig::default()
-        };
-        let identity = Identity::of(gan.as_ref(), &())?;
-        let trainer = Trainer::new(train, policy, run, identity)?;
-        let name = format!("gan {precision}");
-        Ok(Self::Training(Box::new(Training { name, gan, reals, trainer, _run_folder: run_folder })))
+        let (trainer, _run_folder) = trainer(policy, Identity::of(gan.as_ref(), &())?)?;
+        Ok(Self::Training(Box::new(Training { name, gan, reals, trainer, _run_folder })))
     }
 
     /// What stands in front of the numbers.
     pub fn name(&self) -> &str {
         match self {
             Self::Training(training) => &training.name,
-            Self::Loader(_) | Self::Metric(_) => "gan",
+            Self::Pairs(training) => &training.name,
+            Self::Loader(_) | Self::Metric(_) | Self::Translation(_) => "gan",
         }
     }
 
@@ -137,6 +166,12 @@ impl Work {
                 trainer.advance(gan.as_mut(), reals)?;
                 Ok(())
             }
+            Self::Pairs(training) => {
+                let TrainingPairs { gan, reals, trainer, .. } = &mut **training;
+                trainer.advance(gan, reals)?;
+                Ok(())
+            }
+            Self::Translation(translation) => translation.iteration(),
             Self::Loader(loader) => loader.iteration(),
             Self::Metric(metric) => metric.iteration(),
         }
@@ -145,10 +180,24 @@ impl Work {
     /// Iterations that may have been worked ahead while nobody asked.
     pub fn ahead(&self) -> usize {
         match self {
-            Self::Training(_) | Self::Metric(_) => 0,
             Self::Loader(loader) => loader.ahead,
+            _ => 0,
         }
     }
+}
+
+/// A trainer that does nothing but steps and the log, in a folder that goes with it.
+fn trainer(policy: DevicePolicy, identity: Identity) -> Result<(Trainer, TempDir)> {
+    let run_folder = tempfile::tempdir().context("cannot make a folder for the run")?;
+    let run = RunDir::create(&run_folder.path().join("run"), "")?;
+    let train = TrainConfig {
+        images: u64::MAX,
+        checkpoint_images: 0,
+        preview_images: 0,
+        evaluate_images: 0,
+        ..TrainConfig::default()
+    };
+    Ok((Trainer::new(train, policy, run, identity)?, run_folder))
 }
 
 /// The networks and what they play.

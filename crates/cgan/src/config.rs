@@ -6,7 +6,7 @@ use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::DiscriminatorNorm;
 use gan_core::optim::AdamConfig;
-use gan_core::settings::{self, TakeLabels};
+use gan_core::settings::{self, TakeData};
 use gan_core::trainer::TrainConfig;
 use gan_core::variant::Attribute;
 use serde::{Deserialize, Serialize};
@@ -327,7 +327,7 @@ impl Config {
     }
 }
 
-impl TakeLabels for Config {
+impl TakeData for Config {
     fn learns_classes(&self) -> bool {
         self.condition == Condition::Classes
     }

@@ -5,7 +5,7 @@ use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::loss::AdversarialLoss;
 use gan_core::optim::{AdamConfig, Ramp};
-use gan_core::settings::{self, TakeLabels};
+use gan_core::settings::{self, PairShape, TakeData};
 use gan_core::trainer::TrainConfig;
 use gan_core::translation::{DiscriminatorKind, GeneratorKind, Norm};
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,16 @@ const PAPER: u64 = 260_000;
 /// Images shown in a run on emoji.
 const EMOJI: u64 = 40_000;
 
-impl TakeLabels for Config {}
+impl TakeData for Config {
+    fn pairs(&self) -> Option<PairShape> {
+        let channels = [self.channels_a, self.channels_b];
+        Some(PairShape { image: self.image(), channels, scale: 1, belong_together: false })
+    }
+
+    fn take_pairs(&mut self, [a, b]: [i64; 2], _scale: i64) {
+        (self.channels_a, self.channels_b) = (a, b);
+    }
+}
 
 impl Default for Config {
     /// The paper's settings at 256 pixels (section 4 and appendix 7.1), as in the authors' repository.

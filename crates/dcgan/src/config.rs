@@ -6,7 +6,7 @@ use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::DiscriminatorNorm;
 use gan_core::optim::{AdamConfig, Ramp, RampShape};
-use gan_core::settings::{self, TakeLabels};
+use gan_core::settings::{self, TakeData};
 use gan_core::trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ pub enum Minibatch {
     Discrimination,
 }
 
-impl TakeLabels for Config {}
+impl TakeData for Config {}
 
 impl Default for Config {
     /// The paper's network at 64 pixels, as in PyTorch's example: 3 channels, widths 64, batch 64.

@@ -1,7 +1,8 @@
 //! The arguments, and what happens when they cannot be read.
 
 use crate::commands::{
-    augment, completions, data, doctor, evaluate, info, interpolate, modes, resume, sample, train,
+    augment, completions, data, doctor, evaluate, import, info, interpolate, modes, resume, sample, train,
+    translate,
 };
 use crate::failure::USAGE;
 use clap::error::ErrorKind;
@@ -23,6 +24,7 @@ Examples:
   gan train dcgan --data photos/ --size 64          on a folder of pictures
   gan resume runs/dcgan-fashion-mnist-32-001        goes on exactly where it stopped
   gan sample runs/dcgan-fashion-mnist-32-001        a sheet of new pictures
+  gan translate runs/cyclegan-emoji-64-001 faces/   other pictures from pictures
   gan evaluate runs/dcgan-fashion-mnist-32-001      how good they are
 
 Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted and saved.";
@@ -42,6 +44,10 @@ pub enum Command {
     Evaluate(Box<evaluate::Args>),
     /// Fill a labelled set up with generated images, and see whether a classifier is better for it
     Augment(Box<augment::Args>),
+    /// Turn images into images: another domain's, restored, enlarged, coloured
+    Translate(translate::Args),
+    /// Use published weights
+    Import(import::Args),
     /// How many modes a run covers, where they are known: points and stacked images
     Modes(modes::Args),
     /// What a run or checkpoint is and how far it came

@@ -23,8 +23,8 @@ pub enum Data {
 /// # Errors
 /// There is no such thing, it holds no image that can be read, or the settings do not go with it.
 pub fn open(config: &RunConfig) -> Result<Data> {
-    if config.gan.translates() {
-        return Ok(Data::Pairs(pairs::open(config, true)?));
+    if config.gan.pairs().is_some() {
+        return Ok(Data::Pairs(pairs::open(config)?));
     }
     let channels = Some(config.gan.channels());
     Ok(Data::Images(dataset::open(&config.data, config.gan.size(), channels)?))
@@ -35,7 +35,7 @@ pub fn open(config: &RunConfig) -> Result<Data> {
 /// # Errors
 /// As [`open`]; fewer images than a batch.
 pub fn open_held_out(config: &RunConfig) -> Result<Option<Data>> {
-    if config.gan.translates() {
+    if config.gan.pairs().is_some() {
         return Ok(pairs::open_held_out(config)?.map(Data::Pairs));
     }
     let opened = dataset::open_held_out(config)?;

@@ -7,7 +7,7 @@ use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
 use gan_core::variant::{Attribute, Panel};
-use gan_data::{DataSet, ImageSource, Options, PointSet, PointSource, Sampling, Stacked, StackedSource};
+use gan_data::{Broken, DataSet, ImageSource, Options, PointSet, PointSource, Sampling, Stacked, StackedSource};
 use gan_report::Picture;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -310,15 +310,19 @@ impl Opened {
 
     /// How many images were found broken so far, and a sentence about them if that is more than `known`.
     pub fn news_of_broken(&self, known: usize) -> (usize, Option<String>) {
-        let broken = self.images().map_or_else(Vec::new, DataSet::broken);
-        let first = broken.first().map(|first| format!("{} ({})", first.path.display(), first.why));
-        let count = broken.len();
-        let sentence = first.filter(|_| count > known).map(|first| match count {
-            1 => format!("1 image cannot be read and is left out: {first}"),
-            _ => format!("{count} images cannot be read and are left out, such as {first}"),
-        });
-        (count, sentence)
+        news_of_broken(&self.images().map_or_else(Vec::new, DataSet::broken), known)
     }
+}
+
+/// How many images were found broken so far, and a sentence about them if that is more than `known`.
+pub fn news_of_broken(broken: &[Broken], known: usize) -> (usize, Option<String>) {
+    let first = broken.first().map(|first| format!("{} ({})", first.path.display(), first.why));
+    let count = broken.len();
+    let sentence = first.filter(|_| count > known).map(|first| match count {
+        1 => format!("1 image cannot be read and is left out: {first}"),
+        _ => format!("{count} images cannot be read and are left out, such as {first}"),
+    });
+    (count, sentence)
 }
 
 impl Drawn {

@@ -7,6 +7,9 @@ use gan_core::tensor::range;
 use gan_core::variant::Panel;
 use gan_data::PointSet;
 use gan_report::{Grid, Picture, Scatter};
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
@@ -52,6 +55,55 @@ pub fn sheet(pictures: &[Picture], columns: usize) -> Result<Picture> {
 /// LibTorch's, such as no memory.
 pub fn of_panel(panel: &Panel) -> Result<Picture> {
     sheet(&of_images(&panel.images)?, panel.columns.max(0) as usize)
+}
+
+/// A picture file's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lossless, read everywhere
+    Png,
+    /// Small, with losses; no transparency
+    #[value(alias = "jpeg")]
+    Jpg,
+    /// Lossless and small
+    Webp,
+}
+
+impl Format {
+    /// The ending of its files' names.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpg => "jpg",
+            Self::Webp => "webp",
+        }
+    }
+}
+
+/// Writes a picture.
+///
+/// # Errors
+/// A place that cannot be written; a picture that the format has no form for.
+pub fn save(picture: &Picture, path: &Path, format: Format) -> Result<()> {
+    let mut bytes = Vec::new();
+    let without_alpha = if picture.channels == 4 { picture.to_rgb() } else { picture.clone() };
+    match format {
+        Format::Png => bytes = gan_report::encode_png(picture)?,
+        Format::Jpg => encode(&without_alpha, JpegEncoder::new_with_quality(&mut bytes, 92))?,
+        Format::Webp => encode(picture, WebPEncoder::new_lossless(&mut bytes))?,
+    }
+    Ok(gan_report::write_file(path, &bytes)?)
+}
+
+fn encode(picture: &Picture, encoder: impl ImageEncoder) -> Result<()> {
+    let colour = match picture.channels {
+        1 => ExtendedColorType::L8,
+        3 => ExtendedColorType::Rgb8,
+        _ => ExtendedColorType::Rgba8,
+    };
+    encoder
+        .write_image(&picture.pixels, picture.width, picture.height, colour)
+        .context("a picture cannot be written in this format")
 }
 
 /// Real points that a scatter plot shows, and seconds that an animation lasts.

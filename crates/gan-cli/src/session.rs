@@ -7,7 +7,6 @@ use crate::failure::INTERRUPTED;
 use crate::interrupt::Interrupt;
 use crate::model::{Model, Training};
 use crate::pair_evaluation::PairEvaluation;
-use crate::pictures;
 use crate::progress::Progress;
 use crate::say::{duration, line, program, quoted, thousands};
 use anyhow::{Context, Result, anyhow};
@@ -54,8 +53,7 @@ pub fn train(start: Start) -> Result<ExitCode> {
     let report = RunReport::open(&folder)?;
     if from.is_none() {
         report.text("config", format!("```toml\n{}\n```", config.to_toml()?));
-        let real = pictures::sheet(&data.pictures(64)?, 8)?;
-        report.sample(0, "real", real, "samples/real.png");
+        report.sample(0, "real", data.sheet()?, "samples/real.png");
     }
     let mut session = Session {
         progress: Progress::new(trainer.clock().images, config.train.images),
@@ -104,7 +102,7 @@ pub fn train(start: Start) -> Result<ExitCode> {
             if let Err(error) = session.data.animate(&folder) {
                 crate::say::note(format_args!("warning: no animation: {}", crate::failure::sentence(&error)));
             }
-            epilogue(&folder, clock.images, began.elapsed().as_secs_f64(), &watch);
+            epilogue(&folder, &training, (clock.images, began.elapsed().as_secs_f64()), &watch);
             Ok(ExitCode::SUCCESS)
         }
         Ok(false) => {
@@ -164,12 +162,13 @@ impl Session {
     /// Only the generating happens here; encoding and writing are the report's thread's.
     fn preview(&self, trainer: &Trainer, training: &Training) -> Result<()> {
         let images = trainer.clock().images;
-        for (index, panel) in training.preview(trainer)?.iter().enumerate() {
+        let panels = training.preview(trainer)?;
+        for (index, (name, picture)) in self.data.pictures_of(&panels)?.into_iter().enumerate() {
             let file = match index {
                 0 => format!("samples/{images:09}.png"),
-                _ => format!("samples/{images:09}-{}.png", panel.name.replace(['/', ' '], "-")),
+                _ => format!("samples/{images:09}-{}.png", name.replace(['/', ' '], "-")),
             };
-            self.report.sample(images, &panel.name, self.data.picture_of(panel)?, file);
+            self.report.sample(images, &name, picture, file);
         }
         Ok(())
     }
@@ -213,7 +212,7 @@ fn log_line(report: &Report) -> LogLine {
     }
 }
 
-fn epilogue(folder: &Path, images: u64, seconds: f64, watch: &Watch) {
+fn epilogue(folder: &Path, training: &Training, (images, seconds): (u64, f64), watch: &Watch) {
     let (run, gan) = (quoted(folder), program());
     let end = if watch.stopped_on_plateau { "stopped on a plateau" } else { "finished" };
     line(format_args!("\n{}", watch.summary()));
@@ -222,11 +221,17 @@ fn epilogue(folder: &Path, images: u64, seconds: f64, watch: &Watch) {
         thousands(images),
         duration(seconds)
     ));
-    line(format_args!("new pictures:         {gan} sample {run}"));
+    let (what, command) = match training {
+        Training::Generator { .. } => ("new pictures:       ", format!("{gan} sample {run}")),
+        Training::Translator { .. } => ("of other pictures:  ", format!("{gan} translate {run} IMAGES")),
+    };
+    line(format_args!("{what}  {command}"));
     if RunDir::best_of(folder).is_dir() {
-        line(format_args!("at its best:          {gan} sample {run} --best"));
+        line(format_args!("at its best:          {command} --best"));
     }
-    line(format_args!("from one to another:  {gan} interpolate {run}"));
+    if matches!(training, Training::Generator { .. }) {
+        line(format_args!("from one to another:  {gan} interpolate {run}"));
+    }
     line(format_args!("train on:             {gan} resume {run} --images {}", images * 2));
     line(format_args!("curves in a browser:  tensorboard --logdir {run}"));
 }

@@ -3,12 +3,12 @@
 //!
 //! A variant is a `generator` (of images from noise) or a `translator` (of images). Its `Config` is serde data with the fields
 //! `size`, `channels` (of what is made; the entry names the field) and `batch` (which `--size`, `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`, and takes labels
-//! (`gan_core::settings::TakeLabels`); the variant itself is made by `new(config, &policy, seed)`.
+//! (`gan_core::settings::TakeData`); the variant itself is made by `new(config, &policy, seed)`.
 
 use anyhow::Result;
 use crate::model::Model;
 use gan_core::device::DevicePolicy;
-use gan_core::settings::TakeLabels;
+use gan_core::settings::{PairShape, TakeData};
 use gan_core::trainer::TrainConfig;
 use gan_core::variant::Attribute;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,11 @@ macro_rules! variants {
             /// How long a run of a preset is, and how often things happen in it.
             pub fn train(self, preset: &str) -> TrainConfig {
                 match self { $(Self::$Name => <$Config>::train(preset)),+ }
+            }
+
+            /// Whether it makes images from images.
+            pub fn translates(self) -> bool {
+                match self { $(Self::$Name => stringify!($kind) == "translator"),+ }
             }
 
             /// Names of the presets, each with what it is.
@@ -105,6 +110,16 @@ macro_rules! variants {
             /// Whether it is told classes.
             pub fn learns_classes(&self) -> bool {
                 match self { $(Self::$Name(config) => config.learns_classes()),+ }
+            }
+
+            /// What pairs it learns from; `None` for a variant that makes images from noise.
+            pub fn pairs(&self) -> Option<PairShape> {
+                match self { $(Self::$Name(config) => config.pairs()),+ }
+            }
+
+            /// Takes over what pairs the data gives: channels of both sides, and how much larger the second is.
+            pub fn take_pairs(&mut self, channels: [i64; 2], scale: i64) {
+                match self { $(Self::$Name(config) => config.take_pairs(channels, scale)),+ }
             }
 
             /// Height of images, and width where they have none of their own.

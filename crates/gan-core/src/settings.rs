@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::variant::Attribute;
 
 /// A configuration that the data has a say in.
-pub trait TakeLabels {
+pub trait TakeData {
     /// Takes over the names of the data's classes and its attributes. A variant without conditions does not care.
     ///
     /// # Errors
@@ -18,6 +18,30 @@ pub trait TakeLabels {
     fn learns_classes(&self) -> bool {
         false
     }
+
+    /// What pairs it learns from; `None` for a variant that makes images from noise.
+    fn pairs(&self) -> Option<PairShape> {
+        None
+    }
+
+    /// Takes over what pairs the data gives: channels of both sides, and how much larger the second is. A variant that makes
+    /// images from noise does not care.
+    fn take_pairs(&mut self, channels: [i64; 2], scale: i64) {
+        let _ = (channels, scale);
+    }
+}
+
+/// The shape of pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairShape {
+    /// Height and width of the second image.
+    pub image: [i64; 2],
+    /// Channels of both.
+    pub channels: [i64; 2],
+    /// How much larger the second is, along each side.
+    pub scale: i64,
+    /// Whether they belong together, or are one draw from each of two domains.
+    pub belong_together: bool,
 }
 
 /// Whole numbers of a configuration's `section`, each with its field and the least and most it may be.

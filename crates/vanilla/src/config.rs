@@ -6,7 +6,7 @@ use gan_core::game::{GameConfig, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::Activation;
 use gan_core::optim::{AdamConfig, Ramp, RampShape};
-use gan_core::settings::{self, TakeLabels};
+use gan_core::settings::{self, TakeData};
 use gan_core::trainer::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ pub struct Config {
     pub ema: EmaConfig,
 }
 
-impl TakeLabels for Config {}
+impl TakeData for Config {}
 
 impl Default for Config {
     /// PacGAN's sizes for points, as in its section 4.1.

@@ -5,12 +5,14 @@ pub mod completions;
 pub mod data;
 pub mod doctor;
 pub mod evaluate;
+pub mod import;
 pub mod info;
 pub mod interpolate;
 pub mod modes;
 pub mod resume;
 pub mod sample;
 pub mod train;
+pub mod translate;
 
 use crate::cli::{Cli, Command};
 use anyhow::Result;
@@ -28,6 +30,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Interpolate(args) => interpolate::run(args)?,
         Command::Evaluate(args) => evaluate::run(*args)?,
         Command::Augment(args) => augment::run(*args)?,
+        Command::Translate(args) => translate::run(args)?,
+        Command::Import(args) => import::run(args)?,
         Command::Modes(args) => modes::run(args)?,
         Command::Info(args) => info::run(args)?,
         Command::Data(args) => data::run(args)?,

@@ -1,7 +1,7 @@
 //! `gan resume`: goes on exactly where a run stopped.
 
 use crate::config::{RunConfig, amount};
-use crate::dataset;
+use crate::data::{self, Data};
 use crate::failure::usage;
 use crate::located::{self, Located};
 use crate::say::{note, thousands};
@@ -112,12 +112,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let policy = config.policy()?;
     policy.apply();
     config.device = crate::config::DeviceConfig::of(&policy);
-    let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
-    // Others are refused; ranges of attributes stay those that the run began with.
-    config.gan.clone().take_labels(data.classes(), &data.attributes())?;
-    dataset::check(&data, &config)?;
-    let held_out = dataset::open_held_out(&config)?;
-    dataset::check_held_out(held_out.as_ref(), &config)?;
+    let data = data::open(&config)?;
+    if let Data::Images(images) = &data {
+        // Others are refused; ranges of attributes stay those that the run began with.
+        config.gan.clone().take_labels(images.classes(), &images.attributes())?;
+    }
+    data.check(&config)?;
+    let held_out = data::open_held_out(&config)?;
     let (before, now) = (config.data.images, data.count());
     if before != now && before > 0 {
         note(format_args!(

@@ -6,7 +6,7 @@ use crate::labels::{self, Labels};
 use crate::latents;
 use crate::located::{self, Located};
 use crate::machine::Machine;
-use crate::pictures;
+use crate::pictures::{self, Format, save};
 use crate::samples::Samples;
 use crate::say::line;
 use anyhow::{Context, Result};
@@ -14,9 +14,6 @@ use gan_core::device::DevicePolicy;
 use gan_core::variant::{GenerateOptions, ImageGan};
 use gan_data::PointSet;
 use gan_report::Picture;
-use image::codecs::jpeg::JpegEncoder;
-use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder};
 use std::path::{Path, PathBuf};
 use tch::Tensor;
 
@@ -75,28 +72,6 @@ Examples:
   gan sample runs/cgan-fashion-mnist-32-001 --classes all         a row for each class
   gan sample runs/vanilla-ring8-001 --count 10000       points: a scatter plot and a CSV
   gan sample runs/mine/checkpoints/000200000 --count 1000 --single --out pictures/ --format webp";
-
-/// A picture file's format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// Lossless, read everywhere
-    Png,
-    /// Small, with losses; no transparency
-    #[value(alias = "jpeg")]
-    Jpg,
-    /// Lossless and small
-    Webp,
-}
-
-impl Format {
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpg => "jpg",
-            Self::Webp => "webp",
-        }
-    }
-}
 
 /// Generates and writes.
 ///
@@ -272,26 +247,4 @@ fn rows_of_classes(
     save(&pictures::sheet(&rows, columns as usize)?, &path, format.unwrap_or(args.format))?;
     line(format_args!("wrote {}", path.display()));
     Ok(())
-}
-
-fn save(picture: &Picture, path: &Path, format: Format) -> Result<()> {
-    let mut bytes = Vec::new();
-    let without_alpha = if picture.channels == 4 { picture.to_rgb() } else { picture.clone() };
-    match format {
-        Format::Png => bytes = gan_report::encode_png(picture)?,
-        Format::Jpg => encode(&without_alpha, JpegEncoder::new_with_quality(&mut bytes, 92))?,
-        Format::Webp => encode(picture, WebPEncoder::new_lossless(&mut bytes))?,
-    }
-    Ok(gan_report::write_file(path, &bytes)?)
-}
-
-fn encode(picture: &Picture, encoder: impl ImageEncoder) -> Result<()> {
-    let colour = match picture.channels {
-        1 => ExtendedColorType::L8,
-        3 => ExtendedColorType::Rgb8,
-        _ => ExtendedColorType::Rgba8,
-    };
-    encoder
-        .write_image(&picture.pixels, picture.width, picture.height, colour)
-        .context("a picture cannot be written in this format")
 }

@@ -1,8 +1,10 @@
 //! `gan train`: a new run.
 
-use crate::config::{DeviceConfig, Layers, RunConfig, amount};
+use crate::config::{DataConfig, DeviceConfig, Layers, RunConfig, amount};
+use crate::data::{self, Data};
 use crate::dataset::{self, Opened};
 use crate::labels;
+use crate::pairs;
 use crate::say::{line, note, thousands};
 use crate::session::{self, Start};
 use crate::variants::VariantName;
@@ -24,6 +26,16 @@ pub struct Args {
     /// A built-in or fetched data set (see `gan data list`), or a folder, zip, IDX or CIFAR file of images
     #[arg(long, value_name = "D")]
     data: Option<String>,
+    /// Of a variant that translates: images of the first domain, or the first images of pairs with names like the second's
+    #[arg(long, value_name = "D")]
+    domain_a: Option<String>,
+    /// Images of the second
+    #[arg(long, value_name = "D")]
+    domain_b: Option<String>,
+    /// Of pix2pix: make pairs of the plain images in --data, to learn to inpaint, superres, colorize, denoise, or to draw
+    /// from edges
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
     /// The run's folder [default: runs/VARIANT-PRESET-NNN, with --data runs/VARIANT-DATA-NNN]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -82,6 +94,9 @@ Examples:
   gan train dcgan --set data.holdout=0.05                shows whether the discriminator overfits
   gan train dcgan --config runs/mine/config.toml --seed 2
   gan train vanilla --data ring8                         points of which the truth is known
+  gan train cyclegan --domain-a horses/ --domain-b zebras/ --preset cyclegan-128
+  gan train pix2pix --data facades/ --preset pix2pix-256 pairs: A|B pictures, or folders A and B
+  gan train pix2pix --data photos/ --task superres --set task.scale=4
   gan train dcgan --dry-run                              prints every setting there is
 
 Later settings win: preset, then --config, then flags, then --set.";
@@ -92,8 +107,7 @@ Later settings win: preset, then --config, then flags, then --set.";
 /// Settings, data or a place that cannot be used; whatever ends training early.
 pub fn run(args: Args) -> Result<ExitCode> {
     let (config, policy, data) = resolve(&args)?;
-    let held_out = dataset::open_held_out(&config)?;
-    dataset::check_held_out(held_out.as_ref(), &config)?;
+    let held_out = data::open_held_out(&config)?;
     config.gan.warnings().iter().for_each(|text| note(format_args!("warning: {text}")));
     if args.dry_run {
         describe(&config, &policy, &data)?;
@@ -116,13 +130,21 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// All layers, with what the data and the machine decide filled in.
-fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
+fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Data)> {
     // Data with a preset of its own brings it along, unless another one or a file is named.
     let own = args.data.as_deref().filter(|data| {
         args.config.is_none() && args.variant.presets().iter().any(|(preset, _)| preset == data)
     });
     let mut layers = Layers::new(args.variant, args.preset.as_deref().or(own), args.config.as_deref())?;
+    layers.task(args.task.as_deref())?;
+    if args.data.is_some() {
+        // What was named takes the place of what the preset named.
+        layers.flag("data.domain_a", Some(""))?;
+        layers.flag("data.domain_b", Some(""))?;
+    }
     layers.flag("data.source", args.data.clone())?;
+    layers.flag("data.domain_a", args.domain_a.clone())?;
+    layers.flag("data.domain_b", args.domain_b.clone())?;
     layers.flag("data.strict", args.strict.then_some(true))?;
     layers.flag("data.mirror", args.mirror.then_some(true))?;
     layers.flag("train.images", args.images)?;
@@ -131,11 +153,22 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
     layers.flag("device.device", args.device.clone())?;
     layers.flag("device.precision", args.precision.clone())?;
     layers.flag("device.threads", args.threads)?;
-    for (key, value) in [("batch", args.batch), ("size", args.size), ("channels", args.channels)] {
+    let translates = args.variant.translates();
+    for (key, value) in [("batch", args.batch), ("size", args.size)] {
         layers.gan_flag(key, value)?;
+    }
+    match translates {
+        true => {
+            layers.gan_flag("channels_a", args.channels)?;
+            layers.gan_flag("channels_b", args.channels)?;
+        }
+        false => layers.gan_flag("channels", args.channels)?,
     }
     for assignment in &args.set {
         layers.set(assignment)?;
+    }
+    if translates {
+        return resolve_pairs(layers);
     }
     let channels_given = layers.is_given("channels");
     let mut config = layers.clone().resolve()?;
@@ -160,7 +193,35 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Opened)> {
     config.data.attributes = dataset::absolute(&config.data.attributes);
     config.data.images = data.count();
     dataset::check(&data, &config)?;
-    Ok((config, policy, data))
+    Ok((config, policy, Data::Images(data)))
+}
+
+/// The same for a variant that translates: the data say how many channels both sides have.
+fn resolve_pairs(mut layers: Layers) -> Result<(RunConfig, DevicePolicy, Data)> {
+    let mut config = layers.clone().resolve()?;
+    config.train.validate()?;
+    let policy = config.policy()?;
+    policy.apply();
+    let given = ["channels_a", "channels_b"].map(|key| layers.is_given(key));
+    let opened = pairs::open_as_is(&config, given)?;
+    let channels = opened.channels()?;
+    if channels[0] != channels[1] && !layers.is_given("identity") && config.gan.variant() == VariantName::Cyclegan {
+        note(format_args!(
+            "note: the domains have {} and {} channels, so that there is no identity loss",
+            channels[0], channels[1]
+        ));
+        layers.gan_flag("identity", Some(0.0))?;
+        config = layers.resolve()?;
+    }
+    config.gan.take_pairs(channels, opened.scale());
+    config.gan.validate()?;
+    opened.check(&config)?;
+    config.device = DeviceConfig::of(&policy);
+    for place in [&mut config.data.source, &mut config.data.domain_a, &mut config.data.domain_b] {
+        *place = dataset::absolute(place);
+    }
+    config.data.images = opened.count();
+    Ok((config, policy, Data::Pairs(opened)))
 }
 
 /// Every class is asked for in training and needs images to be judged by.
@@ -185,7 +246,7 @@ fn check_classes(data: &Opened) -> Result<()> {
 /// Images of a class that a generator can but repeat.
 const FEW: u64 = 10;
 
-fn describe(config: &RunConfig, policy: &DevicePolicy, data: &Opened) -> Result<()> {
+fn describe(config: &RunConfig, policy: &DevicePolicy, data: &Data) -> Result<()> {
     line(format_args!("{}", config.to_toml()?.trim_end()));
     line(format_args!("\n# data: {}", data.summary()));
     for player in config.gan.build(policy, config.train.seed)?.players() {
@@ -199,8 +260,12 @@ fn describe(config: &RunConfig, policy: &DevicePolicy, data: &Opened) -> Result<
 
 /// `runs/VARIANT-WHAT-NNN`, the next number that is free.
 fn free_folder(config: &RunConfig) -> PathBuf {
-    let what = match config.data.source.as_str() {
-        gan_data::DEFAULT => config.preset.clone(),
+    let named = [&config.data.domain_b, &config.data.source].into_iter().find(|place| !place.is_empty());
+    let what = match named.map_or("", String::as_str) {
+        _ if config.data == (DataConfig { images: config.data.images, ..DataConfig::of_preset(&config.preset) }) => {
+            config.preset.clone()
+        }
+        gan_data::DEFAULT | "" => config.preset.clone(),
         other => {
             Path::new(other).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
         }

@@ -1,11 +1,12 @@
 //! The layers of a configuration, each over the one before.
 
 use super::tree::Tree;
-use super::{DataConfig, DeviceConfig, RunConfig};
+use super::{DataConfig, DeviceConfig, RunConfig, TaskSetting};
 use crate::failure::usage;
 use crate::variants::{VariantConfig, VariantName};
 use anyhow::{Result, anyhow};
 use gan_core::error::Error;
+use gan_data::Task;
 use serde_json::Value;
 use std::path::Path;
 
@@ -42,12 +43,29 @@ impl Layers {
         };
         let mut layers = Self { variant, tree: Tree::new(first.to_value()) };
         if let Some((mut value, name)) = file {
+            if let Some(kind) = value.pointer("/data/task/kind").and_then(Value::as_str) {
+                layers.task(Some(kind)).map_err(|error| anyhow!("{name}: {error}"))?;
+            }
             if let Some(fields) = value.as_object_mut() {
                 fields.retain(|key, _| key != "variant" && key != "preset");
             }
             layers.tree.merge(&value, &name)?;
         }
         Ok(layers)
+    }
+
+    /// A task with its own settings, at their defaults.
+    ///
+    /// # Errors
+    /// There is no such task.
+    pub fn task(&mut self, word: Option<&str>) -> Result<()> {
+        let Some(word) = word else { return Ok(()) };
+        let task = Task::named(word);
+        if task.is_none() && word != TaskSetting::NONE {
+            return Err(usage(format!("task: `{word}` is none of {}", Task::NAMES.join(", "))));
+        }
+        self.tree.replace("data.task", serde_json::to_value(TaskSetting(task))?);
+        Ok(())
     }
 
     /// A flag of the variant's section, such as `batch`.

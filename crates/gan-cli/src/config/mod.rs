@@ -12,7 +12,7 @@ use crate::variants::{VariantConfig, VariantName};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::TrainConfig;
-use gan_data::Fit;
+use gan_data::{Fit, Task};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,10 +39,19 @@ pub struct RunConfig {
 pub struct DataConfig {
     /// A built-in data set's name, or a folder or file.
     pub source: String,
+    /// Of a variant that translates: images of the first domain, or the first images of pairs, instead of `source`.
+    pub domain_a: String,
+    /// The second.
+    pub domain_b: String,
+    /// What pairs are made of plain images for; `none`: pairs are given.
+    pub task: TaskSetting,
     /// A CSV with numbers for every image; empty: the `attributes.csv` beside the images, if it is there.
     pub attributes: String,
-    /// How an image of another size becomes one of the right size: auto, crop, pad, pad-edge, stretch.
+    /// How an image of another size becomes one of the right size: auto, crop, pad, pad-edge, stretch, resize-and-crop,
+    /// random-crop, scale-width-and-crop, scale-width, none.
     pub fit: Fit,
+    /// What images are scaled to before a piece is cut out of them, for the fits that do so; 0: 286 for 256, in proportion.
+    pub load_size: u64,
     /// Whether every image is mirrored left to right in half of its draws.
     pub mirror: bool,
     /// Whether a broken image stops the run instead of being left out.
@@ -67,8 +76,12 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self {
             source: gan_data::DEFAULT.to_owned(),
+            domain_a: String::new(),
+            domain_b: String::new(),
+            task: TaskSetting(None),
             attributes: String::new(),
             fit: Fit::Auto,
+            load_size: 0,
             mirror: false,
             strict: false,
             workers: 0,
@@ -83,10 +96,47 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
-    /// The default for a preset: the points or stacked images that it is named after, or the built-in images.
+    /// The default for a preset: the domains, points or stacked images that it is named after, or the built-in images.
     pub fn of_preset(preset: &str) -> Self {
+        if preset.starts_with("emoji") {
+            let [a, b] = ["emoji-google", "emoji-twitter"].map(str::to_owned);
+            return Self { domain_a: a, domain_b: b, mirror: true, ..Self::default() };
+        }
         let made = gan_data::PointSet::named(preset).is_some() || gan_data::Stacked::is_name(preset);
         if made { Self { source: preset.to_owned(), ..Self::default() } } else { Self::default() }
+    }
+}
+
+/// A task or none. In files and on the command line `task.kind` says which, and its settings stand beside it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskSetting(pub Option<Task>);
+
+impl TaskSetting {
+    /// The word for no task.
+    pub const NONE: &str = "none";
+
+    /// The task, if there is one.
+    pub fn of(&self) -> Option<Task> {
+        self.0.clone()
+    }
+}
+
+impl Serialize for TaskSetting {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(task) => task.serialize(serializer),
+            None => serde_json::json!({"kind": Self::NONE}).serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TaskSetting {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if value.get("kind").and_then(Value::as_str) == Some(Self::NONE) {
+            return Ok(Self(None));
+        }
+        serde_json::from_value(value).map(|task| Self(Some(task))).map_err(serde::de::Error::custom)
     }
 }
 

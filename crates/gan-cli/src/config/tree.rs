@@ -90,6 +90,13 @@ impl Tree {
         Ok(())
     }
 
+    /// Puts a section in the place of another one, with keys of its own.
+    pub fn replace(&mut self, path: &str, section: Value) {
+        if let Some(place) = self.root.pointer_mut(&pointer(path)) {
+            *place = section;
+        }
+    }
+
     fn find(&self, key: &str) -> Result<String, String> {
         let known = self.paths();
         if known.iter().any(|path| path == key) {

@@ -12,6 +12,7 @@ mod generator;
 mod layers;
 mod norm;
 mod pool;
+mod published;
 mod resnet;
 mod super_resolution;
 mod tiles;

@@ -1,0 +1,144 @@
+//! `gan import`: published weights as a run that `gan translate` uses.
+
+use crate::config::{DataConfig, DeviceConfig, RunConfig};
+use crate::failure::usage;
+use crate::say::{line, quoted};
+use crate::variants::{VariantConfig, VariantName};
+use anyhow::Result;
+use gan_core::data::Synthetic;
+use gan_core::device::DevicePolicy;
+use gan_core::error::Error;
+use gan_core::tensor::file::{self, Named};
+use gan_core::tensor::pth;
+use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
+use gan_core::translation::{GeneratorKind, GeneratorOptions};
+use std::path::{Path, PathBuf};
+
+/// Which weights.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Whose weights they are
+    variant: VariantName,
+    /// A generator's file (.pth or .safetensors) as the authors' repository saves it; of CycleGAN also both, G_A first
+    #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The run's folder [default: runs/VARIANT-FILE]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gan import cyclegan latest_net_G_A.pth                      one direction: a2b
+  gan import cyclegan latest_net_G_A.pth latest_net_G_B.pth   both
+  gan import pix2pix latest_net_G.pth --out runs/facades
+  gan translate runs/facades labels/ --out facades/
+
+The network is read off the weights: nothing has to be said about it. Discriminators are not imported.";
+
+/// Imports.
+///
+/// # Errors
+/// Files that hold something else; a folder that is taken.
+pub fn run(args: Args) -> Result<()> {
+    let mut generators = Vec::new();
+    for path in &args.files {
+        let (options, weights) = GeneratorOptions::of_published(read(path)?, path)?;
+        generators.push((options, weights));
+    }
+    let (gan, weights, size): (VariantConfig, Named, i64) = match (args.variant, generators.as_slice()) {
+        (VariantName::Cyclegan, [(there, first), (back, second)]) => {
+            if (back.inputs, back.outputs) != (there.outputs, there.inputs)
+                || (back.kind, back.width, back.norm) != (there.kind, there.width, there.norm)
+            {
+                let [first, second] = [&args.files[0], &args.files[1]].map(|path| path.display().to_string());
+                return Err(usage(format!("{second} is not the way back of {first}: their networks differ")));
+            }
+            let named = |prefix: &str, weights: &Named| -> Named {
+                weights.iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.shallow_clone())).collect()
+            };
+            let weights = [named("G_A", first), named("G_B", second)].into_iter().flatten().collect();
+            let size = size_of(there.kind);
+            let config = cyclegan::Config {
+                size,
+                channels_a: there.inputs,
+                channels_b: there.outputs,
+                generator: there.kind,
+                generator_width: there.width,
+                norm: there.norm,
+                dropout: there.dropout,
+                identity: if there.inputs == there.outputs { 0.5 } else { 0.0 },
+                ..cyclegan::Config::default()
+            };
+            (VariantConfig::Cyclegan(config), weights, size)
+        }
+        // One generator is a model of one direction, whichever repository half it is from.
+        (VariantName::Cyclegan | VariantName::Pix2pix, [(options, weights)]) => {
+            let size = size_of(options.kind);
+            let config = pix2pix::Config {
+                size,
+                channels_a: options.inputs,
+                channels_b: options.outputs,
+                generator: options.kind,
+                generator_width: options.width,
+                norm: options.norm,
+                dropout: options.dropout,
+                ..pix2pix::Config::default()
+            };
+            let weights = weights.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+            (VariantConfig::Pix2pix(config), weights, size)
+        }
+        (VariantName::Pix2pix, _) => return Err(usage("pix2pix has one generator; name one file")),
+        (other, _) => {
+            let why = format!("{} has no published weights that this program reads; cyclegan and pix2pix have", other.word());
+            return Err(usage(why));
+        }
+    };
+    let out = args.out.unwrap_or_else(|| {
+        let stem = args.files[0].file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        Path::new("runs").join(format!("{}-{stem}", args.variant.word()))
+    });
+    write(gan, &weights, &out)?;
+    line(format_args!(
+        "imported into {}; it was made for images of about {size} pixels and takes any size\nuse it:  {} translate {} IMAGES",
+        out.display(),
+        crate::say::program(),
+        quoted(&out)
+    ));
+    Ok(())
+}
+
+/// The size that a network was published for.
+fn size_of(kind: GeneratorKind) -> i64 {
+    match kind {
+        GeneratorKind::Resnet6 | GeneratorKind::Unet128 => 128,
+        kind => kind.smallest().max(256),
+    }
+}
+
+fn read(path: &Path) -> Result<Named> {
+    let bytes = std::fs::read(path).map_err(|source| Error::file(path, source))?;
+    Ok(if pth::is_one(&bytes) { pth::decode(&bytes, path)? } else { file::decode(&bytes, path)? })
+}
+
+/// A run of no images with these weights in its only checkpoint.
+fn write(gan: VariantConfig, weights: &Named, out: &Path) -> Result<()> {
+    let policy = DevicePolicy::resolve("cpu", "f32", 0)?;
+    let config = RunConfig {
+        preset: gan.variant().default_preset().to_owned(),
+        gan,
+        train: TrainConfig::default(),
+        data: DataConfig::default(),
+        device: DeviceConfig::of(&policy),
+    };
+    let mut gan = config.gan.build(&policy, config.train.seed)?.into_translator()?;
+    gan.players()[0].parameters().load(weights)?;
+    let run = RunDir::create(out, &config.to_toml()?)?;
+    let identity = Identity::of(gan.as_ref(), &config.to_value())?;
+    let mut trainer = Trainer::new(config.train.clone(), policy, run, identity)?;
+    // Nothing is drawn: a checkpoint wants to know where in its data a run stands.
+    let mut nothing = Synthetic::pairs([[1, 1, 4, 4]; 2], 1, policy.device);
+    trainer.save_now(gan.as_mut(), &mut nothing)?;
+    Ok(trainer.finish()?)
+}

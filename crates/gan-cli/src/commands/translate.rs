@@ -1,0 +1,318 @@
+//! `gan translate`: images to images with a trained translator.
+
+use crate::config::amount;
+use crate::failure::usage;
+use crate::located::{self, Located};
+use crate::machine::Machine;
+use crate::pictures::{self, Format};
+use crate::progress::counted;
+use crate::say::{line, note};
+use anyhow::{Context, Result};
+use gan_core::device::DevicePolicy;
+use gan_core::error::Error;
+use gan_core::tensor::grid::side_by_side;
+use gan_core::tensor::range;
+use gan_core::translation::{Area, Tiles};
+use gan_core::variant::{Direction, ImageTranslator};
+use gan_data::{Options, Original, Originals, Task};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
+
+/// What to translate, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// A run's folder (its newest checkpoint is used) or a checkpoint's
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    from: PathBuf,
+    /// Images, folders or zips of images, or named sets
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// The run as it was when its translations were best, instead of its newest checkpoint
+    #[arg(long)]
+    best: bool,
+    /// From the first domain to the second, or back
+    #[arg(long, default_value = "a2b", value_parser = ["a2b", "b2a"])]
+    direction: String,
+    /// A folder for the results [default: `translated` in the run's folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The files' format
+    #[arg(long, value_enum, default_value = "png")]
+    format: Format,
+    /// In tiles of so many pixels, for images that do not fit into memory whole
+    #[arg(long, num_args = 0..=1, default_missing_value = "512", require_equals = true, value_parser = amount::positive, value_name = "N")]
+    tile: Option<u64>,
+    /// Pixels that neighbouring tiles share, in which one fades into the other
+    #[arg(long, default_value = "64", value_parser = amount::argument, value_name = "N")]
+    overlap: u64,
+    /// What is to be filled in, white on black: an image for all, or a folder with one of the same name for each (of a
+    /// run with the task inpaint)
+    #[arg(long, value_name = "FILE|DIR")]
+    mask: Option<PathBuf>,
+    /// The images are sketches already (of a run with the task edges)
+    #[arg(long)]
+    sketch: bool,
+    /// What was given beside what was made, in one picture
+    #[arg(long)]
+    compare: bool,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gan translate runs/cyclegan-emoji-64-001 photo.png
+  gan translate runs/cyclegan-emoji-64-001 zebras/ --direction b2a --out horses/
+  gan translate runs/pix2pix-photos-001 large.jpg --tile                 in tiles of 512, any size
+  gan translate runs/inpaint scan.png --mask scratches.png
+  gan translate runs/superres small/ --compare";
+
+/// Images with more pixels are tiled unasked.
+const MOST_AT_ONCE: i64 = 4_000_000;
+
+/// Translates and writes.
+///
+/// # Errors
+/// A checkpoint, an image or a place that cannot be used.
+pub fn run(args: Args) -> Result<()> {
+    let located = Located::find(&args.from)?;
+    let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
+    let policy = args.machine.policy()?;
+    let gan = located::load_translator(&checkpoint, &policy)?;
+    let config = located::config_of(&checkpoint)?;
+    let direction = if args.direction == "b2a" { Direction::B2a } else { Direction::A2b };
+    let channels = gan.channels(direction)?;
+    let task = config.data.task.of();
+    let tiles = Tiles { size: args.tile.unwrap_or(512) as i64, overlap: args.overlap as i64 };
+    tiles.validate()?;
+    let work = Work { gan, policy, direction, channels, task, tiles, args: &args };
+    work.check()?;
+
+    let inputs = Inputs::open(&args.inputs)?;
+    let masks = args.mask.as_deref().map(Masks::open).transpose()?;
+    let folder = args.out.clone().unwrap_or_else(|| match located.run() {
+        Some(run) => run.join("translated"),
+        None => PathBuf::from("translated"),
+    });
+    std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
+    let bar = counted("translating", inputs.count() as u64);
+    let (mut written, mut failed) = (0, Vec::new());
+    for (stem, image) in inputs.iter() {
+        bar.inc(1);
+        // One that cannot be read is no reason to leave the others.
+        match image.and_then(|image| work.translate(&image, masks.as_ref(), &stem)) {
+            Ok(picture) => {
+                pictures::save(&picture, &folder.join(format!("{stem}.{}", args.format.extension())), args.format)?;
+                written += 1;
+            }
+            Err(error) => failed.push(crate::failure::sentence(&error)),
+        }
+    }
+    bar.finish_and_clear();
+    for sentence in failed.iter().take(3) {
+        note(format_args!("warning: {sentence}"));
+    }
+    match (written, failed.len()) {
+        (0, _) => Err(anyhow::anyhow!("nothing could be translated: {}", failed.first().map_or("", String::as_str))),
+        (_, 0) => {
+            line(format_args!("wrote {written} pictures to {}", folder.display()));
+            Ok(())
+        }
+        (_, failed) => {
+            line(format_args!("wrote {written} pictures to {}; {failed} could not be translated", folder.display()));
+            Ok(())
+        }
+    }
+}
+
+/// Everything that stays the same from image to image.
+struct Work<'a> {
+    gan: Box<dyn ImageTranslator>,
+    policy: DevicePolicy,
+    direction: Direction,
+    channels: [i64; 2],
+    task: Option<Task>,
+    tiles: Tiles,
+    args: &'a Args,
+}
+
+impl Work<'_> {
+    /// Refuses options that do not go with the run.
+    fn check(&self) -> Result<()> {
+        let word = self.task.as_ref().map(Task::word);
+        if self.args.mask.is_none() && word == Some("inpaint") {
+            return Err(usage("--mask: this run fills holes; name an image, white where something is to be filled in"));
+        }
+        if self.args.mask.is_some() && word != Some("inpaint") {
+            return Err(usage("--mask: this run fills no holes; it is for runs with the task inpaint"));
+        }
+        if self.args.sketch && word != Some("edges") {
+            return Err(usage("--sketch: is for runs with the task edges"));
+        }
+        Ok(())
+    }
+
+    fn translate(&self, image: &Original, masks: Option<&Masks>, stem: &str) -> Result<gan_report::Picture> {
+        let (height, width) = (i64::from(image.height), i64::from(image.width));
+        let given = pixels_of(image)?;
+        let mask = masks.map(|masks| masks.of(stem)).transpose()?.map(|mask| pixels_of(&mask)).transpose()?;
+        if let Some(mask) = &mask {
+            let size = mask.size();
+            if size[2..] != [height, width] {
+                let why = format!(
+                    "the mask has {} x {} pixels and the image {width} x {height}; make them alike",
+                    size[3], size[2]
+                );
+                return Err(Error::data(stem, why).into());
+            }
+        }
+        let scale = self.gan.scale();
+        let in_tiles = self.args.tile.is_some() || height * width > MOST_AT_ONCE;
+        let made = if in_tiles {
+            self.tiles.translate([height, width], scale, |Area { top, left, height, width }| {
+                let cut = |image: &Tensor| image.f_narrow(2, top, height)?.f_narrow(3, left, width);
+                let mask = mask.as_ref().map(cut).transpose()?;
+                self.made(&cut(&given)?, mask.as_ref())
+            })?
+        } else {
+            range::to_bytes(&self.made(&given, mask.as_ref())?)?.f_squeeze_dim(0)?
+        };
+        let made = made.f_unsqueeze(0)?;
+        let shown = match self.args.compare {
+            true => {
+                let given = given.f_upsample_nearest2d([height * scale, width * scale], None, None)?;
+                Tensor::f_cat(&side_by_side(&[given, made])?.f_split(1, 0)?, 3)?
+            }
+            false => made,
+        };
+        pictures::of_bytes(&shown)?.pop().context("one picture")
+    }
+
+    /// What the network makes of pixels, as a picture in [-1, 1].
+    fn made(&self, given: &Tensor, mask: Option<&Tensor>) -> gan_core::error::Result<Tensor> {
+        let signed = |pixels: &Tensor| -> gan_core::error::Result<Tensor> {
+            range::to_signed(&pixels.f_to_device(self.policy.device)?)
+        };
+        let Some(task) = &self.task else {
+            let given = signed(&with_channels(given, self.channels[0])?)?;
+            return self.gan.translate(&self.laid_out(given)?, self.direction);
+        };
+        // What the task's images had: a mask's channel comes on top, lightness and sketches stand for colour.
+        let wanted = match task {
+            Task::Colorize {} | Task::Edges(_) => given.size()[1],
+            _ => self.channels[1],
+        };
+        let given = signed(&with_channels(given, wanted)?)?;
+        let prepared = if self.args.sketch {
+            task.prepare_sketch(&given)?
+        } else {
+            let mask = mask.map(|mask| signed(&with_channels(mask, 1)?)).transpose()?;
+            task.prepare(&given, mask.as_ref())?
+        };
+        let output = self.gan.translate(&self.laid_out(prepared.shallow_clone())?, self.direction)?;
+        task.finish(&prepared, &output)
+    }
+
+    fn laid_out(&self, images: Tensor) -> gan_core::error::Result<Tensor> {
+        Ok(if self.policy.channels_last { gan_sys::format::channels_last(&images)? } else { images })
+    }
+}
+
+/// u8 `[1, C, H, W]`
+fn pixels_of(image: &Original) -> Result<Tensor> {
+    let size = [1, i64::from(image.channels), i64::from(image.height), i64::from(image.width)];
+    Ok(Tensor::f_from_data_size(&image.pixels, &size, Kind::Uint8)?)
+}
+
+/// Grey as colour or colour as grey (ITU-R BT.601); alpha, which files that were read have lost, is opaque.
+fn with_channels(pixels: &Tensor, wanted: i64) -> gan_core::error::Result<Tensor> {
+    let (n, channels, h, w) = pixels.size4()?;
+    let colours = match (channels, wanted) {
+        (1, 3 | 4) => pixels.f_expand([-1, 3, -1, -1], false)?,
+        (3, 1 | 2) => {
+            let weights = Tensor::f_from_slice(&[0.299f32, 0.587, 0.114])?.f_reshape([1, 3, 1, 1])?;
+            let grey = pixels.f_to_kind(Kind::Float)?.f_mul(&weights)?;
+            grey.f_sum_dim_intlist([1i64].as_slice(), true, Kind::Float)?.f_round()?.f_to_kind(Kind::Uint8)?
+        }
+        _ => pixels.shallow_clone(),
+    };
+    if wanted % 2 == 1 {
+        return Ok(colours);
+    }
+    let opaque = Tensor::f_full([n, 1, h, w], 255, (Kind::Uint8, Device::Cpu))?;
+    Ok(Tensor::f_cat(&[colours, opaque], 1)?)
+}
+
+/// The images that were named, one after another.
+struct Inputs(Vec<Originals>);
+
+impl Inputs {
+    fn open(specs: &[String]) -> Result<Self> {
+        let opened = Self(
+            specs
+                .iter()
+                .map(|spec| Originals::open(spec, &Options::default()).map_err(|error| Error::from(error).into()))
+                .collect::<Result<Vec<_>>>()?,
+        );
+        let mut seen = BTreeMap::new();
+        for set in &opened.0 {
+            for index in 0..set.len() {
+                let name = set.image_name(index);
+                if let Some(other) = seen.insert(stem_of(&name), name.clone()) {
+                    let (other, name) = (other.display(), name.display());
+                    return Err(usage(format!("{other} and {name} would be written under one name; translate them apart")));
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(Originals::len).sum()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (String, Result<Original>)> + '_ {
+        self.0.iter().flat_map(|set| {
+            (0..set.len()).map(|index| {
+                let image = set.load(index).map_err(|error| Error::from(error).into());
+                (stem_of(&set.image_name(index)), image)
+            })
+        })
+    }
+}
+
+/// A name for what is made of a file.
+fn stem_of(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "image".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// One mask for all, or one for each.
+enum Masks {
+    One(Box<Original>),
+    Each(PathBuf, BTreeMap<String, usize>, Originals),
+}
+
+impl Masks {
+    fn open(path: &Path) -> Result<Self> {
+        let set = Originals::open(&path.to_string_lossy(), &Options::default()).map_err(Error::from)?;
+        if path.is_file() && set.len() == 1 {
+            return Ok(Self::One(Box::new(set.load(0).map_err(Error::from)?)));
+        }
+        let places = (0..set.len()).map(|index| (stem_of(&set.image_name(index)), index)).collect();
+        Ok(Self::Each(path.to_owned(), places, set))
+    }
+
+    fn of(&self, stem: &str) -> Result<Original> {
+        match self {
+            Self::One(mask) => Ok((**mask).clone()),
+            Self::Each(folder, places, set) => {
+                let index = places.get(stem).with_context(|| {
+                    format!("{}: there is no mask named as the image {stem}", folder.display())
+                })?;
+                Ok(set.load(*index).map_err(Error::from)?)
+            }
+        }
+    }
+}
