@@ -5,6 +5,7 @@
 //! - [`Batches`]: batches of bytes in an order that is a pure function of (seed, rank, draw), decoded ahead
 //!   by threads; [`ImageSource`] (feature `torch`) hands them to the trainer as tensors
 //! - [`PointSet`], [`Stacked`] (feature `torch`): data made on the fly whose modes are known
+//! - [`task`] (feature `torch`): pairs to learn restoration from, made of plain images by spoiling them
 //! - [`Originals`]: images each in its own size, for metrics
 //! - [`inspect`], [`contact_sheet`]: what is in a data set, in numbers and in a picture
 //! - [`list`], [`fetch`]: data sets that have names
@@ -48,6 +49,8 @@ mod sheet;
 mod source;
 #[cfg(feature = "torch")]
 mod stacked;
+#[cfg(feature = "torch")]
+pub mod task;
 
 pub use attributes::Attributes;
 pub use batches::{Batch, Batches, Sampling};

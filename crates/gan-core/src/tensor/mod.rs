@@ -1,8 +1,9 @@
-//! Tensor glue: shape guards, value ranges and kinds, grids, files.
+//! Tensor glue: shape guards, value ranges and kinds, grids, colours, files.
 
 pub mod file;
 pub mod grid;
 pub mod guard;
+pub mod lab;
 pub mod pth;
 pub mod range;
 mod wide;
