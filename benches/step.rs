@@ -85,6 +85,49 @@ fn cgan(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Two domains and back; the paper's presets at batch 1.
+fn cyclegan(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("cyclegan");
+    group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
+    for (preset, _) in cyclegan::Config::PRESETS {
+        let policy = DevicePolicy::resolve("auto", "f32", 0).expect("a device");
+        policy.apply();
+        let config = cyclegan::Config::preset(preset).expect("a preset");
+        let shape = [config.batch, config.channels_a, config.size, config.size];
+        let mut data = Synthetic::pairs([shape; 2], 1, policy.device);
+        let mut gan = cyclegan::CycleGan::new(config, &policy, 1).expect("a GAN");
+        let folder = tempfile::tempdir().expect("a folder for the run");
+        let mut trainer = trainer(&folder.path().join("run"), &gan, gan.config(), policy);
+        group.throughput(Throughput::Elements(gan.images_per_step()));
+        group.bench_function(*preset, |bencher| {
+            bencher.iter(|| trainer.advance(&mut gan, &mut data).expect("a step"));
+        });
+    }
+    group.finish();
+}
+
+/// Pairs, and super-resolution.
+fn pix2pix(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pix2pix");
+    group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
+    for (preset, _) in pix2pix::Config::PRESETS {
+        let policy = DevicePolicy::resolve("auto", "f32", 0).expect("a device");
+        policy.apply();
+        let config = pix2pix::Config::preset(preset).expect("a preset");
+        let (size, small) = (config.size, config.size / config.scale);
+        let sides = [[config.batch, config.channels_a, small, small], [config.batch, config.channels_b, size, size]];
+        let mut data = Synthetic::pairs(sides, 1, policy.device);
+        let mut gan = pix2pix::Pix2Pix::new(config, &policy, 1).expect("a GAN");
+        let folder = tempfile::tempdir().expect("a folder for the run");
+        let mut trainer = trainer(&folder.path().join("run"), &gan, gan.config(), policy);
+        group.throughput(Throughput::Elements(gan.images_per_step()));
+        group.bench_function(*preset, |bencher| {
+            bencher.iter(|| trainer.advance(&mut gan, &mut data).expect("a step"));
+        });
+    }
+    group.finish();
+}
+
 fn trainer<V: Variant>(run: &Path, gan: &V, config: &impl Serialize, policy: DevicePolicy) -> Trainer {
     let run = RunDir::create(run, "").expect("a run");
     let train = TrainConfig {
@@ -98,5 +141,5 @@ fn trainer<V: Variant>(run: &Path, gan: &V, config: &impl Serialize, policy: Dev
     Trainer::new(train, policy, run, identity).expect("a trainer")
 }
 
-criterion_group!(benches, cgan, dcgan, vanilla);
+criterion_group!(benches, cgan, cyclegan, dcgan, pix2pix, vanilla);
 criterion_main!(benches);

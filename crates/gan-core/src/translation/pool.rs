@@ -37,11 +37,12 @@ impl ImagePool {
         let mut shown = Vec::new();
         for image in fakes.f_split(1, 0)? {
             if self.images.len() < self.capacity {
-                self.images.push(owned(&image)?);
+                // A copy: a part of a batch would keep the whole of it in memory.
+                self.images.push(image.f_detach_copy()?);
                 shown.push(image);
             } else if noise.number(self.name)? > 0.5 {
                 let place = noise.index(self.name, self.capacity)?;
-                shown.push(std::mem::replace(&mut self.images[place], owned(&image)?));
+                shown.push(std::mem::replace(&mut self.images[place], image.f_detach_copy()?));
             } else {
                 shown.push(image);
             }
@@ -59,11 +60,4 @@ impl ImagePool {
     pub fn state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
         visitor.tensors(self.name, &mut self.images)
     }
-}
-
-/// A copy: a part of a batch would keep the whole of it in memory.
-fn owned(image: &Tensor) -> Result<Tensor> {
-    let mut copy = image.f_empty_like()?;
-    copy.f_copy_(image)?;
-    Ok(copy)
 }

@@ -75,7 +75,7 @@ impl Tiles {
     ) -> Result<Tensor> {
         self.validate()?;
         let (rows, columns) = (self.spans(height), self.spans(width));
-        let mut result: Option<Tensor> = None;
+        let mut result = Vec::new();
         let mut above: Option<Band> = None;
         for (at, &(top, rows_here)) in rows.iter().enumerate() {
             let mut band: Option<Band> = None;
@@ -98,17 +98,13 @@ impl Tiles {
             }
             let done = rows.get(at + 1).map_or(height, |next| next.0) - top;
             let finished = band.mean(done * scale)?;
-            let result = match &mut result {
-                Some(result) => result,
-                none => {
-                    let size = [finished.size()[0], height * scale, width * scale];
-                    none.insert(Tensor::f_zeros(size, (Kind::Uint8, Device::Cpu))?)
-                }
-            };
-            result.f_narrow(1, top * scale, done * scale)?.f_copy_(&range::to_bytes(&finished)?)?;
+            result.push(range::to_bytes(&finished)?);
             above = Some(band);
         }
-        result.ok_or_else(|| Error::config("image", "has no pixels"))
+        if result.is_empty() {
+            return Err(Error::config("image", "has no pixels"));
+        }
+        Ok(Tensor::f_cat(&result, 1)?)
     }
 
     /// How much each pixel of a span counts: it fades towards sides that have a neighbour.
