@@ -75,22 +75,32 @@ impl Edges {
     /// # Shapes
     /// `images` `[N, C, H, W]`; out the same
     fn slopes(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (n, c, h, w) = images.size4()?;
+        let (_, _, h, w) = images.size4()?;
         let bell = bell(self.blur);
-        let both = [&ALONG, &ACROSS].map(|filter| convolved(&bell, filter));
-        let taps = both[0].len() as i64;
-        let weights = |first: &[f64], second: &[f64], shape: [i64; 4]| -> Result<Tensor> {
-            let weights = Tensor::f_from_slice(&[first, second].concat())?.f_view(shape)?;
-            Ok(weights.f_to_kind(Kind::Float)?.f_to_device(images.device())?)
+        let [along, across] = [&ALONG, &ACROSS].map(|filter| convolved(&bell, filter));
+        let slope = |of_rows: &[f64], of_columns: &[f64]| -> Result<Tensor> {
+            let of_columns = banded(of_columns, w)?.f_tr()?.f_to_device(images.device())?;
+            let of_rows = banded(of_rows, h)?.f_to_device(images.device())?;
+            Ok(of_rows.f_matmul(&images.f_matmul(&of_columns)?)?)
         };
-        let padded = images.f_replication_pad2d([taps / 2; 4])?.f_flatten(0, 1)?.f_unsqueeze(1)?; // [NC, 1, .., ..]
-        let of_rows = weights(&both[1], &both[0], [2, 1, taps, 1])?;
-        let of_columns = weights(&both[0], &both[1], [2, 1, 1, taps])?;
-        let slopes = padded.f_conv2d::<Tensor>(&of_rows, None, 1, 0, 1, 1)?; // [NC, 2, H, ..]
-        let slopes = slopes.f_conv2d::<Tensor>(&of_columns, None, 1, 0, 1, 2)?; // [NC, 2, H, W]
-        let one = |index: i64| slopes.f_select(1, index)?.f_reshape([n, c, h, w]);
-        Ok((one(0)?, one(1)?))
+        Ok((slope(&across, &along)?, slope(&along, &across)?))
     }
+}
+
+/// A filter along one side as a matrix, outermost pixels repeated. For images of up to thousands of pixels this is
+/// several times faster on a CPU than a convolution of single channels.
+///
+/// # Shapes
+/// out f32 `[side, side]`
+fn banded(filter: &[f64], side: i64) -> Result<Tensor> {
+    let (length, reach) = (side as usize, filter.len() / 2);
+    let mut matrix = vec![0f32; length * length];
+    for (row, values) in matrix.chunks_exact_mut(length).enumerate() {
+        for (tap, weight) in filter.iter().enumerate() {
+            values[(row + tap).saturating_sub(reach).min(length - 1)] += *weight as f32;
+        }
+    }
+    Ok(Tensor::f_from_slice(&matrix)?.f_view([side, side])?)
 }
 
 /// The mean of the channels: a sketch that came as a colour picture.
