@@ -3,12 +3,12 @@
 mod attributes;
 mod beside;
 mod cifar;
-mod folder;
+pub(crate) mod folder;
 pub(crate) mod idx;
 mod labels;
 mod others;
 mod raw;
-mod zip;
+pub(crate) mod zip;
 
 pub(crate) use raw::Raw;
 

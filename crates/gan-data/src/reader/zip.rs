@@ -71,9 +71,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Listing> {
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
     let length = file.metadata().map_err(|error| Error::file(path, error))?.len();
     let file = SharedFile::new(file);
-    let damaged =
-        |why: String| Error::data(path, format!("is not a whole zip archive ({why}); copy it again"));
-    let mut entries = directory(&file, length).map_err(damaged)?;
+    let mut entries = directory(&file, length).map_err(|why| not_whole(path, &why))?;
     entries.retain(|entry| !entry.name.ends_with('/') && visible(&entry.name));
     let (mut entries, rest): (Vec<Entry>, Vec<Entry>) =
         entries.into_iter().partition(|entry| is_image_name(&entry.name));
@@ -103,6 +101,24 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Listing> {
         attributes,
         notes: found.notes,
     })
+}
+
+/// The entry of this name, in whatever folder of the archive.
+pub(crate) fn read_named(path: &Path, name: &str) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(|error| Error::file(path, error))?;
+    let length = file.metadata().map_err(|error| Error::file(path, error))?.len();
+    let file = SharedFile::new(file);
+    let entries = directory(&file, length).map_err(|why| not_whole(path, &why))?;
+    let Some(entry) = entries.iter().find(|entry| entry.name.rsplit('/').next() == Some(name)) else {
+        return Err(Error::data(path, format!("holds no {name}; it is another archive")));
+    };
+    let mut bytes = Vec::new();
+    read_entry(&file, entry, &mut bytes).map_err(|why| Error::data(path.join(&entry.name), why))?;
+    Ok(bytes)
+}
+
+fn not_whole(path: &Path, why: &str) -> Error {
+    Error::data(path, format!("is not a whole zip archive ({why}); copy it again"))
 }
 
 fn visible(name: &str) -> bool {

