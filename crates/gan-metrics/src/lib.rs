@@ -6,6 +6,9 @@
 //! - [`inception_score()`], and [`neighbours()`]: precision, recall, density, coverage
 //! - [`path_length`]: how smooth the way from latent to image is
 //! - [`scores`]: all of these from features that were extracted once
+//! - [`paired`]: images that each have the true one as partner: [`psnr`](mod@psnr), [`ssim`](mod@ssim),
+//!   [`feature_distance`](mod@feature_distance) at several depths of an extractor, [`retrieval`](mod@retrieval)
+//! - [`histogram`]: what a translation between two sets of images has to beat
 //! - [`modes`]: Gaussians at known means, as PacGAN counts them
 //! - [`stacked`]: three images as one of three channels, 1,000 modes, as VEEGAN counts them; [`classifier`]
 //!   names the image in each channel
@@ -19,25 +22,39 @@ mod classes;
 pub mod classifier;
 pub mod diversity;
 pub mod extract;
+pub mod feature_distance;
 mod frechet;
+pub mod histogram;
 mod inception_score;
 pub mod kernel;
 pub mod modes;
 mod neighbours;
+mod pair;
+pub mod paired;
 pub mod path_length;
+pub mod psnr;
+pub mod retrieval;
 pub mod scores;
 pub mod sliced_wasserstein;
+pub mod ssim;
 pub mod stacked;
 
 pub use classifier::{Classifier, Labelled};
 pub use diversity::diversity;
-pub use extract::{Extract, Features, Inception};
+pub use extract::{Extract, Features, Inception, MobileNet};
+pub use feature_distance::feature_distance;
 pub use frechet::{Gaussian, frechet};
+pub use histogram::{Histogram, match_histogram};
 pub use inception_score::inception_score;
 pub use kernel::{KernelDistance, KernelOptions, kernel_distance};
 pub use modes::{Mixture, ModeReport};
 pub use neighbours::{Neighbours, neighbours};
+pub use pair::Estimate;
+pub use paired::{PairScore, PairScores, Paired};
+pub use psnr::psnr;
+pub use retrieval::{Retrieval, retrieval};
 pub use sliced_wasserstein::{Projections, sliced_wasserstein};
+pub use ssim::ssim;
 pub use stacked::StackedReport;
 
 use gan_core::error::{Error, Result};

@@ -5,7 +5,7 @@ use gan_core::error::{Error, Result};
 use tch::{Kind, Tensor};
 
 /// Rows of a matrix of distances that are in memory at once.
-const BLOCK: i64 = 1_024;
+pub(crate) const BLOCK: i64 = 1_024;
 
 /// Four shares, each 1 at best but density, which has no bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,7 +84,7 @@ fn radii(features: &Tensor, k: i64) -> Result<Tensor> {
 }
 
 /// `[N, D]` and `[M, D]` to `[N, M]`, by |a|² + |b|² - 2 a·b in the features' own kind.
-fn squared_distances(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(crate) fn squared_distances(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let norms = |x: &Tensor| x.f_square()?.f_sum_dim_intlist([1i64].as_slice(), false, x.kind());
     let sums = norms(a)?.f_unsqueeze(1)?.f_add(&norms(b)?)?;
     Ok(a.f_matmul(&b.f_transpose(0, 1)?)?.f_mul_scalar_(-2.0)?.f_add_(&sums)?.f_clamp_min_(0.0)?)

@@ -205,7 +205,7 @@ pub struct Row {
     pub score: String,
     /// Its value.
     pub value: f64,
-    /// Its standard deviation over subsets or parts.
+    /// Its standard deviation over subsets or parts, or the standard error of a mean over pairs.
     pub spread: Option<f64>,
     /// The same of one half of the real images against the other: nothing real can be expected to do better.
     pub floor: Option<f64>,

@@ -3,6 +3,7 @@
 //! It has seen clothes of 32x32 pixels and nothing else. Its distances compare runs on small grey images with each other; with
 //! published FID, which is Inception's, they have nothing in common but the formula.
 
+use super::resize::{Resize, resized};
 use super::{Extract, Features, weights};
 use crate::classifier::{Classifier, Layout};
 use gan_core::device::DevicePolicy;
@@ -77,8 +78,7 @@ impl Extract for Clothes {
         let mut x = images.f_to_device(self.device)?;
         x = x.f_mean_dim([1i64].as_slice(), true, Kind::Float)?;
         if images.size()[2..] != [SIZE; 2] {
-            // Smoothed where it shrinks: this extractor has no published numbers to agree with.
-            x = x.f_internal_upsample_bilinear2d_aa([SIZE; 2], false, None, None)?;
+            x = resized(&x, [SIZE; 2], Resize::Smoothed)?;
         }
         let (pooled, logits) = self.classifier.describe_signed(&x.f_div_scalar(127.5)?.f_sub_scalar(1.0)?)?;
         Ok(Features {

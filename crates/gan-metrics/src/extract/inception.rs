@@ -417,15 +417,9 @@ impl Loader<'_> {
 
     /// A convolution without bias and the normalisation after it, as one.
     fn convolution(&self, name: &str, size: [i64; 4], stride: i64, padding: [i64; 2]) -> Result<Convolution> {
-        let weight = self.weights.get(&format!("{name}.conv.weight"), &size)?.f_to_kind(Kind::Double)?;
-        let norm = |what: &str| -> Result<Tensor> {
-            Ok(self.weights.get(&format!("{name}.bn.{what}"), &size[..1])?.f_to_kind(Kind::Double)?)
-        };
-        let deviation = norm("running_var")?.f_add_scalar(NORM_EPSILON)?.f_sqrt()?;
-        let scale = norm("weight")?.f_div(&deviation)?;
-        let bias = norm("bias")?.f_sub(&norm("running_mean")?.f_mul(&scale)?)?;
-        let weight =
-            weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?.f_to_kind(self.kind)?.f_to_device(self.device)?;
+        let names = [&*format!("{name}.conv.weight"), &*format!("{name}.bn")];
+        let [weight, bias] = self.weights.folded(names, size, NORM_EPSILON)?;
+        let weight = weight.f_to_kind(self.kind)?.f_to_device(self.device)?;
         let weight = gan_sys::format::channels_last(&weight)?;
         Ok(Convolution {
             weight,

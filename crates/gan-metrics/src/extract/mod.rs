@@ -2,12 +2,14 @@
 
 mod clothes;
 mod inception;
+mod mobilenet;
 pub mod resize;
 mod scripted;
 mod weights;
 
 pub use clothes::Clothes;
 pub use inception::{Convention, Inception, Tap};
+pub use mobilenet::MobileNet;
 pub use scripted::Scripted;
 pub use weights::Weights;
 
@@ -48,6 +50,18 @@ pub trait Extract {
     /// # Errors
     /// Images of another shape or kind; LibTorch's.
     fn describe(&self, images: &Tensor) -> Result<Features>;
+
+    /// As [`Extract::describe`], together with the maps at several depths that [`feature_distance`](crate::feature_distance())
+    /// compares; none of extractors that show none.
+    ///
+    /// # Shapes
+    /// maps f32 `[N, channels, height, width]`, of sizes of their own
+    ///
+    /// # Errors
+    /// As [`Extract::describe`].
+    fn describe_with_depths(&self, images: &Tensor) -> Result<(Features, Vec<Tensor>)> {
+        Ok((self.describe(images)?, Vec::new()))
+    }
 
     /// Features of images.
     ///

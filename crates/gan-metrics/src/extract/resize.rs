@@ -11,6 +11,8 @@ pub enum Resize {
     TensorFlow,
     /// Between pixel centres, without smoothing (PyTorch's `align_corners=False`).
     Centres,
+    /// As that, smoothed where it shrinks (PyTorch's `antialias=True`): for extractors that have no published scores to agree with.
+    Smoothed,
 }
 
 /// # Shapes
@@ -22,6 +24,7 @@ pub fn resized(images: &Tensor, size: [i64; 2], how: Resize) -> Result<Tensor> {
     match how {
         Resize::TensorFlow => along(&along(images, 3, size[1])?, 2, size[0]),
         Resize::Centres => Ok(images.f_upsample_bilinear2d(size, false, None, None)?),
+        Resize::Smoothed => Ok(images.f_internal_upsample_bilinear2d_aa(size, false, None, None)?),
     }
 }
 

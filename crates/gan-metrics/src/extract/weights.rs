@@ -5,7 +5,7 @@ use gan_core::tensor::{file, pth};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Weights by name.
 #[derive(Debug)]
@@ -53,6 +53,29 @@ impl Weights {
             return Err(self.refuse(format!("`{name}` has shape {:?}, not {shape:?}", tensor.size())));
         }
         Ok(tensor.shallow_clone())
+    }
+
+    /// A convolution without bias and the batch normalisation after it, as one convolution with a bias, in f64.
+    ///
+    /// # Shapes
+    /// weight `size`, `[outputs, inputs of a group, height, width]`, and bias `[outputs]`
+    ///
+    /// # Errors
+    /// A tensor that is not there, or has another shape.
+    pub(super) fn folded(
+        &self,
+        [weight, norm]: [&str; 2],
+        size: [i64; 4],
+        epsilon: f64,
+    ) -> Result<[Tensor; 2]> {
+        let weight = self.get(weight, &size)?.f_to_kind(Kind::Double)?;
+        let norm = |what: &str| -> Result<Tensor> {
+            Ok(self.get(&format!("{norm}.{what}"), &size[..1])?.f_to_kind(Kind::Double)?)
+        };
+        let deviation = norm("running_var")?.f_add_scalar(epsilon)?.f_sqrt()?;
+        let scale = norm("weight")?.f_div(&deviation)?;
+        let bias = norm("bias")?.f_sub(&norm("running_mean")?.f_mul(&scale)?)?;
+        Ok([weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?, bias])
     }
 
     fn refuse(&self, why: String) -> Error {
