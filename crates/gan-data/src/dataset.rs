@@ -3,14 +3,17 @@
 use crate::attributes::Attributes;
 use crate::decode::Native;
 use crate::error::{Error, Result};
-use crate::fit::{Fitter, Target, copy_rows};
+use crate::fit::Fitter;
 use crate::options::{Fit, Options};
-use crate::probe;
-use crate::reader::{self, Backing, Listing, Raw};
+use crate::order::Pick;
+use crate::pixels::{Image, Kept, Pixels};
+use crate::probe::{self, Probed};
+use crate::reader::{self, Backing, Desk, Listing, Raw};
+use crate::target::{self, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Images of one shape, decoded when they are needed and kept as far as memory is allowed.
 #[derive(Debug)]
@@ -23,18 +26,12 @@ pub struct DataSet {
     options: Options,
     target: Target,
     native: [u32; 2],
+    /// Number of images, held out or not.
+    all: usize,
     pixels: Pixels,
     broken: Mutex<BTreeMap<usize, String>>,
     /// The size of `broken`, to be asked without a lock.
     broken_count: AtomicUsize,
-}
-
-#[derive(Debug)]
-enum Pixels {
-    /// Every image in its final form, one after another.
-    Whole(Vec<u8>),
-    /// The first images, as many as memory is allowed for; each is filled when it is first decoded.
-    OnDemand(Vec<OnceLock<Box<[u8]>>>),
 }
 
 /// An image that could not be read.
@@ -49,9 +46,10 @@ pub struct Broken {
 /// Memory that one thread uses again for every image.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    bytes: Vec<u8>,
+    desk: Desk,
     native: Native,
     fitter: Fitter,
+    image: Image,
 }
 
 impl DataSet {
@@ -65,13 +63,20 @@ impl DataSet {
     }
 
     pub(crate) fn from_listing(listing: Listing, options: Options) -> Result<Self> {
+        Ok(Self::from_listing_probed(listing, options)?.0)
+    }
+
+    /// The set, and the images that were looked at to open it.
+    pub(crate) fn from_listing_probed(listing: Listing, options: Options) -> Result<(Self, Vec<Probed>)> {
         let mut found = BTreeMap::new();
         let probed = probe::shapes(&listing, &options, &mut found)?;
-        let target = target(&listing, &options, &probed)?;
+        let target = target::decide(&listing, &options, &probed)?;
+        let scaled = leave_out_unfit(&listing, &options, &target, &probed, &mut found)?;
         let mut set = Self {
-            native: [probed[0][0], probed[0][1]],
+            native: probed[0].size,
             target,
-            pixels: Pixels::OnDemand(Vec::new()),
+            all: listing.backing.len(),
+            pixels: Pixels::OnDemand(Kept::default()),
             broken_count: AtomicUsize::new(found.len()),
             broken: Mutex::new(found),
             attributes: None,
@@ -79,12 +84,13 @@ impl DataSet {
             listing,
             options,
         };
-        let image = target.bytes() as u64;
-        let fits = usize::try_from(set.options.memory / image).unwrap_or(usize::MAX);
+        let scaled = target.before_crop(scaled);
+        let memory = set.options.memory;
+        let fits = usize::try_from(memory / scaled.bytes() as u64).unwrap_or(usize::MAX);
         if let Some(every) = set.options.every()
-            && set.all() < every
+            && set.all < every
         {
-            let why = format!("every {every}th of {} images is none: hold out a larger share", set.all());
+            let why = format!("every {every}th of {} images is none: hold out a larger share", set.all);
             return Err(Error::config("holdout", why));
         }
         set.some = set.first_of_each_class()?;
@@ -94,19 +100,20 @@ impl DataSet {
                 false => all.select((0..set.len()).map(|index| set.place_of(index))),
             }
         });
-        set.pixels = if matches!(set.listing.backing, Backing::Raw(_)) && set.all() <= fits {
-            Pixels::Whole(set.take_whole()?)
+        set.pixels = if matches!(set.listing.backing, Backing::Raw(_)) && set.all <= fits {
+            let pixels = set.take_whole(&scaled)?;
+            Pixels::Whole { pixels, size: scaled.size(), each: scaled.bytes() }
         } else {
-            let mut cache = Vec::new();
-            cache.resize_with(set.all().min(fits), OnceLock::new);
-            Pixels::OnDemand(cache)
+            // Images of several sizes are kept until there is no more room.
+            let slots = if scaled.fit == target.fit { set.all.min(fits) } else { set.all };
+            Pixels::OnDemand(Kept::new(if memory == 0 { 0 } else { slots }, memory))
         };
-        Ok(set)
+        Ok((set, probed))
     }
 
     /// Number of images, the broken ones included, without those held out (or only those).
     pub fn len(&self) -> usize {
-        let all = self.all();
+        let all = self.all;
         if let Some(some) = &self.some {
             return some.len();
         }
@@ -114,14 +121,6 @@ impl DataSet {
             (None, _) => all,
             (Some(every), false) => all - all / every,
             (Some(every), true) => all / every,
-        }
-    }
-
-    /// Number of images, held out or not.
-    fn all(&self) -> usize {
-        match &self.pixels {
-            Pixels::Whole(pixels) => pixels.len() / self.target.bytes(),
-            Pixels::OnDemand(_) => self.listing.backing.len(),
         }
     }
 
@@ -231,18 +230,7 @@ impl DataSet {
 
     /// One line for a log: how many images, of what, as what.
     pub fn describe(&self) -> String {
-        let [width, height] = self.native;
-        let Target { channels, height: th, width: tw, fit } = self.target;
-        let mut text = format!("{}: {} images, {tw} x {th} x {channels}", self.name(), self.len());
-        if [width, height] != [tw, th] {
-            let how = match fit {
-                Fit::Pad => "padded with black",
-                Fit::PadEdge => "padded with their edges",
-                Fit::Stretch => "stretched",
-                Fit::Auto | Fit::Crop => "cropped and resized",
-            };
-            text += &format!(" ({how} from {width} x {height})");
-        }
+        let mut text = format!("{}: {} images, {}", self.name(), self.len(), self.shape_words());
         match self.classes().len() {
             0 => text += ", no classes",
             classes => text += &format!(", {classes} classes"),
@@ -250,21 +238,30 @@ impl DataSet {
         if let Some(attributes) = &self.attributes {
             text += &format!(", {}", attributes.summary());
         }
-        if self.options.mirror {
-            text += ", mirrored at random";
-        }
-        match (self.all() - self.len(), self.options.held_out) {
-            _ if self.some.is_some() => {
-                text += &format!(", the first {} of each of {}", self.options.per_class, self.all());
-            }
-            (0, _) => {}
-            (others, false) => text += &format!(", {others} more held out"),
-            (others, true) => text += &format!(", held out of {}", others + self.len()),
-        }
-        text
+        text + &self.share_words()
     }
 
-    /// Image `index` as `[C, H, W]` bytes, never mirrored.
+    /// What every image is and how it got there.
+    pub(crate) fn shape_words(&self) -> String {
+        let Target { channels, height, width, .. } = self.target;
+        format!("{width} x {height} x {channels}{}", self.target.words(self.native))
+    }
+
+    /// Whether images are mirrored, and how many more there are.
+    pub(crate) fn share_words(&self) -> String {
+        let mirrored = if self.options.mirror { ", mirrored at random" } else { "" };
+        let more = match (self.all - self.len(), self.options.held_out) {
+            _ if self.some.is_some() => {
+                format!(", the first {} of each of {}", self.options.per_class, self.all)
+            }
+            (0, _) => String::new(),
+            (others, false) => format!(", {others} more held out"),
+            (others, true) => format!(", held out of {}", others + self.len()),
+        };
+        format!("{mirrored}{more}")
+    }
+
+    /// Image `index` as `[C, H, W]` bytes, never mirrored; of a fit that cuts out pieces at random, the centre.
     ///
     /// # Errors
     /// The image cannot be read, or there is none of this number.
@@ -275,13 +272,13 @@ impl DataSet {
         }
         let mut image = vec![0; self.target.bytes()];
         let place = self.place_of(index);
-        self.place_one(place, false, &mut Scratch::default(), &mut image)
+        self.place_one(&Pick::plain(place), &mut Scratch::default(), &mut image)
             .map_err(|why| Error::data(self.listing.backing.image_name(place), why))?;
         Ok(image)
     }
 
-    /// Up to `count` images spread evenly over the set, each as `[C, H, W]` bytes, never mirrored. The next
-    /// readable image takes the place of one that cannot be read; none is given twice, so there are fewer where
+    /// Up to `count` images spread evenly over the set, each as `[C, H, W]` bytes, never mirrored; of a fit that
+    /// cuts out pieces at random, the centre. The next readable image takes the place of one that cannot be read; none is given twice, so there are fewer where
     /// fewer can be read.
     ///
     /// # Errors
@@ -293,7 +290,8 @@ impl DataSet {
         let mut samples = Vec::with_capacity(count);
         for sample in 0..count {
             let mut image = vec![0; self.target.bytes()];
-            let index = self.place(sample * self.len() / count, false, &mut scratch, &mut image)?;
+            let pick = Pick::plain(sample * self.len() / count);
+            let index = self.place(&pick, &mut scratch, &mut image)?;
             if taken.insert(index) {
                 samples.push(image);
             }
@@ -301,88 +299,105 @@ impl DataSet {
         Ok(samples)
     }
 
-    /// Whether a batch is no more than a copy.
-    pub(crate) fn is_whole(&self) -> bool {
-        matches!(self.pixels, Pixels::Whole(_))
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
-    /// Writes image `index`, or the next readable one after it, into `out`; says which it was. Which one that
+    /// Whether a batch is no more than a copy.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.pixels, Pixels::Whole { .. })
+    }
+
+    /// Writes the picked image, or the next readable one after it, into `out`; says which it was. Which one that
     /// is depends on the files alone, so the order of images does not depend on threads.
-    pub(crate) fn place(
-        &self,
-        index: usize,
-        flip: bool,
-        scratch: &mut Scratch,
-        out: &mut [u8],
-    ) -> Result<usize> {
-        let flip = flip && self.options.mirror;
+    pub(crate) fn place(&self, pick: &Pick, scratch: &mut Scratch, out: &mut [u8]) -> Result<usize> {
         for step in 0..self.len() {
-            let index = (index + step) % self.len();
-            let place = self.place_of(index);
-            if self.is_broken(place) {
-                continue;
-            }
-            match self.place_one(place, flip, scratch, out) {
-                Ok(()) => return Ok(index),
-                Err(why) => self.refuse(place, why)?,
+            let pick = Pick { index: (pick.index + step) % self.len(), ..*pick };
+            if self.place_this(&pick, scratch, out)?.is_some() {
+                return Ok(pick.index);
             }
         }
         Err(Error::data(self.name(), "has no image that can be read"))
     }
 
-    fn place_one(
+    /// Writes the picked image into `out` and says its own width and height; nothing where it cannot be read, which
+    /// is remembered.
+    pub(crate) fn place_this(
         &self,
-        index: usize,
-        flip: bool,
+        pick: &Pick,
         scratch: &mut Scratch,
         out: &mut [u8],
-    ) -> Result<(), String> {
-        let width = self.target.width as usize;
-        match &self.pixels {
-            Pixels::Whole(pixels) => {
-                let bytes = self.target.bytes();
-                copy_rows(&pixels[index * bytes..][..bytes], out, width, flip);
-            }
-            Pixels::OnDemand(cache) => match cache.get(index) {
-                Some(slot) => {
-                    if slot.get().is_none() {
-                        let mut image = vec![0; self.target.bytes()].into_boxed_slice();
-                        self.decode(index, scratch, &mut image)?;
-                        // Two threads may have decoded the same image; both results are equal.
-                        let _ = slot.set(image);
-                    }
-                    copy_rows(slot.get().map_or(&[], |image| image), out, width, flip);
-                }
-                None => {
-                    self.decode(index, scratch, out)?;
-                    if flip {
-                        out.chunks_exact_mut(width).for_each(<[u8]>::reverse);
-                    }
-                }
-            },
+    ) -> Result<Option<[u32; 2]>> {
+        if self.is_broken(pick.index) {
+            return Ok(None);
         }
-        Ok(())
+        let (index, flip) = (self.place_of(pick.index), pick.flip && self.options.mirror);
+        match self.place_one(&Pick { index, flip, ..*pick }, scratch, out) {
+            Ok(own) => Ok(Some(own)),
+            Err(why) => self.refuse(pick.index, why).map(|()| None),
+        }
     }
 
-    fn decode(&self, index: usize, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), String> {
-        let Scratch { bytes, native, fitter } = scratch;
-        self.listing.backing.decode(index, self.options.max_pixels, bytes, native)?;
-        fitter.fit(native, &self.target, out)
+    /// Of the image at place `pick.index`; says its own width and height.
+    fn place_one(&self, pick: &Pick, scratch: &mut Scratch, out: &mut [u8]) -> Result<[u32; 2], String> {
+        let kept = match &self.pixels {
+            Pixels::Whole { pixels, size, each } => {
+                self.target.show(&pixels[pick.index * each..][..*each], *size, pick, out);
+                return Ok(self.native);
+            }
+            Pixels::OnDemand(kept) => kept,
+        };
+        if let Some(image) = kept.get(pick.index) {
+            self.target.show(&image.planes, image.size, pick, out);
+            return Ok(image.own);
+        }
+        let Scratch { desk, native, fitter, image } = scratch;
+        self.listing.backing.decode(pick.index, self.options.max_pixels, desk, native)?;
+        image.own = [native.width, native.height];
+        image.size = self.target.scaled(image.own)?;
+        let target = self.target.before_crop(image.size);
+        image.planes.resize(target.bytes(), 0);
+        fitter.fit(native, &target, &mut image.planes)?;
+        self.target.show(&image.planes, image.size, pick, out);
+        kept.put(pick.index, image);
+        Ok(image.own)
     }
 
     /// Strict sets stop at a broken image; others remember it.
-    fn refuse(&self, index: usize, why: String) -> Result<()> {
+    pub(crate) fn refuse(&self, index: usize, why: String) -> Result<()> {
+        let place = self.place_of(index);
         if self.options.strict {
-            return Err(probe::strict_error(&self.listing, index, &why));
+            return Err(probe::strict_error(&self.listing, place, &why));
         }
         let mut broken = self.broken_guard();
-        broken.insert(index, why);
+        broken.insert(place, why);
         self.broken_count.store(broken.len(), Ordering::Release);
         Ok(())
     }
 
-    fn is_broken(&self, index: usize) -> bool {
-        self.broken_count.load(Ordering::Acquire) > 0 && self.broken_guard().contains_key(&index)
+    pub(crate) fn is_broken(&self, index: usize) -> bool {
+        self.broken_count.load(Ordering::Acquire) > 0
+            && self.broken_guard().contains_key(&self.place_of(index))
+    }
+
+    /// What image `index` is called in messages.
+    pub(crate) fn image_name(&self, index: usize) -> PathBuf {
+        self.listing.backing.image_name(self.place_of(index))
+    }
+
+    /// The image at a place among all, if this set has it.
+    pub(crate) fn index_of(&self, place: usize) -> Option<usize> {
+        // Places keep the order of images.
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            match self.place_of(middle).cmp(&place) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => from = middle + 1,
+                std::cmp::Ordering::Greater => to = middle,
+            }
+        }
+        None
     }
 
     fn broken_guard(&self) -> MutexGuard<'_, BTreeMap<usize, String>> {
@@ -390,11 +405,10 @@ impl DataSet {
     }
 
     /// A raw set in its final form, with the raw pixels given back.
-    fn take_whole(&mut self) -> Result<Vec<u8>> {
+    fn take_whole(&mut self, target: &Target) -> Result<Vec<u8>> {
         let empty = Raw { channels: 1, height: 1, width: 1, pixels: Vec::new() };
         let Backing::Raw(raw) = &mut self.listing.backing else { return Ok(Vec::new()) };
         let raw = std::mem::replace(raw, empty);
-        let target = self.target;
         if [raw.channels, raw.height, raw.width] == [target.channels, target.height, target.width] {
             return Ok(raw.pixels);
         }
@@ -406,7 +420,7 @@ impl DataSet {
             let (mut fitter, mut native) = (Fitter::default(), Native::default());
             for (offset, out) in out.chunks_exact_mut(bytes).enumerate() {
                 raw.interleave(share_index * share + offset, &mut native);
-                fitter.fit(&mut native, &target, out)?;
+                fitter.fit(&mut native, target, out)?;
             }
             Ok(())
         };
@@ -424,35 +438,31 @@ impl DataSet {
     }
 }
 
-fn target(listing: &Listing, options: &Options, shapes: &[[u32; 3]]) -> Result<Target> {
-    let [width, height, _] = shapes[0];
-    let size = match options.size {
-        Some(size) => size,
-        None => {
-            if let Some([w, h, _]) = shapes.iter().find(|[w, h, _]| [*w, *h] != [width, height]) {
-                let why = format!(
-                    "the images have several sizes, such as {width} x {height} and {w} x {h}; choose one"
-                );
-                return Err(Error::config("size", why));
+/// Leaves out the images looked at that cannot become what is asked for, of which there must be others; the scaled size
+/// of the first of these.
+fn leave_out_unfit(
+    listing: &Listing,
+    options: &Options,
+    target: &Target,
+    probed: &[Probed],
+    broken: &mut BTreeMap<usize, String>,
+) -> Result<[u32; 2]> {
+    let (mut first, mut unfit) = (None, None);
+    for Probed { index, size, .. } in probed {
+        match target.scaled(*size) {
+            Ok(scaled) => first = first.or(Some(scaled)),
+            Err(why) if options.strict => return Err(probe::strict_error(listing, *index, &why)),
+            Err(why) => {
+                unfit.get_or_insert((*index, why.clone()));
+                broken.insert(*index, why);
             }
-            if width != height {
-                return Err(Error::config(
-                    "size",
-                    format!("the images are {width} x {height}, not square; choose one"),
-                ));
-            }
-            width
         }
-    };
-    let has_colour = shapes.iter().any(|[_, _, channels]| *channels >= 3);
-    let channels = options.channels.unwrap_or(if has_colour { 3 } else { 1 });
-    let slightly_smaller = |side: u32| side < size && size <= side + side / 4;
-    let fit = match options.fit {
-        Fit::Auto if matches!(listing.backing, Backing::Raw(_)) => {
-            if slightly_smaller(width) && slightly_smaller(height) { Fit::Pad } else { Fit::Crop }
+    }
+    first.ok_or_else(|| {
+        let (index, why) = unfit.unwrap_or_default();
+        match listing.backing {
+            Backing::Raw(_) => Error::data(&listing.name, format!("every image {why}")),
+            _ => Error::data(listing.backing.image_name(index), why),
         }
-        Fit::Auto => Fit::Crop,
-        fit => fit,
-    };
-    Ok(Target { channels, height: size, width: size, fit })
+    })
 }

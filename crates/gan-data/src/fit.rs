@@ -2,25 +2,9 @@
 
 use crate::decode::Native;
 use crate::options::Fit;
+use crate::target::Target;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-
-/// What every image of an opened data set looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Target {
-    pub channels: u32,
-    pub height: u32,
-    pub width: u32,
-    /// Not `Auto`.
-    pub fit: Fit,
-}
-
-impl Target {
-    /// Bytes of one image.
-    pub fn bytes(&self) -> usize {
-        self.channels as usize * self.height as usize * self.width as usize
-    }
-}
 
 /// Which piece of the source lands where in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,24 +15,30 @@ struct Plan {
     to: [u32; 4],
 }
 
+/// Left, top, width and height of the part of a target that shows an image of this size.
+pub(crate) fn shown_in(own: [u32; 2], target: &Target) -> [u32; 4] {
+    plan(own[0], own[1], target).to
+}
+
 fn plan(width: u32, height: u32, target: &Target) -> Plan {
     let (w, h) = (f64::from(width), f64::from(height));
     let (tw, th) = (f64::from(target.width), f64::from(target.height));
     let whole = [0, 0, width, height];
     let everywhere = [0, 0, target.width, target.height];
     match target.fit {
-        Fit::Stretch => Plan { from: whole, to: everywhere },
-        Fit::Auto | Fit::Crop => {
-            let cw = ((h * tw / th).round() as u32).clamp(1, width);
-            let ch = ((w * th / tw).round() as u32).clamp(1, height);
-            Plan { from: [(width - cw) / 2, (height - ch) / 2, cw, ch], to: everywhere }
-        }
         Fit::Pad | Fit::PadEdge => {
             let scale = (tw / w).min(th / h).min(1.0);
             let pw = ((w * scale).round() as u32).clamp(1, target.width);
             let ph = ((h * scale).round() as u32).clamp(1, target.height);
             Plan { from: whole, to: [(target.width - pw) / 2, (target.height - ph) / 2, pw, ph] }
         }
+        Fit::Auto | Fit::Crop => {
+            let cw = ((h * tw / th).round() as u32).clamp(1, width);
+            let ch = ((w * th / tw).round() as u32).clamp(1, height);
+            Plan { from: [(width - cw) / 2, (height - ch) / 2, cw, ch], to: everywhere }
+        }
+        // Those that cut pieces out are told to stretch before.
+        _ => Plan { from: whole, to: everywhere },
     }
 }
 
@@ -198,7 +188,7 @@ mod tests {
     use super::*;
 
     fn target(channels: u32, height: u32, width: u32, fit: Fit) -> Target {
-        Target { channels, height, width, fit }
+        Target { channels, height, width, fit, load: 0 }
     }
 
     fn fitted(native: (u32, u32, u32, &[u8]), target: Target) -> Vec<u8> {

@@ -4,7 +4,7 @@ use crate::dataset::Broken;
 use crate::decode::{self, Native};
 use crate::error::{Error, Result};
 use crate::options::Options;
-use crate::reader::{self, Backing, Listing};
+use crate::reader::{self, Backing, Desk, Listing};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,7 +100,7 @@ pub fn inspect(spec: &str, options: &Options) -> Result<Inspection> {
 }
 
 fn tally(listing: &Listing, options: &Options, next: &AtomicUsize) -> Tally {
-    let (mut tally, mut bytes, mut native) = (Tally::default(), Vec::new(), Native::default());
+    let (mut tally, mut desk, mut native) = (Tally::default(), Desk::default(), Native::default());
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
         if index >= listing.backing.len() {
@@ -109,12 +109,12 @@ fn tally(listing: &Listing, options: &Options, next: &AtomicUsize) -> Tally {
         let (shape, format, length) = if let Backing::Raw(raw) = &listing.backing {
             ([raw.width, raw.height, raw.channels], "raw".to_owned(), raw.image_bytes())
         } else {
-            let decoded = listing.backing.decode(index, options.max_pixels, &mut bytes, &mut native);
-            let header = decoded.and_then(|()| decode::header(&bytes, options.max_pixels));
+            let decoded = listing.backing.decode(index, options.max_pixels, &mut desk, &mut native);
+            let header = decoded.and_then(|()| decode::header(&desk.bytes, options.max_pixels));
             match header {
                 Ok(header) => {
                     let format = header.format.extensions_str().first().copied().unwrap_or("other");
-                    ([native.width, native.height, native.channels], format.to_owned(), bytes.len())
+                    ([native.width, native.height, native.channels], format.to_owned(), desk.bytes.len())
                 }
                 Err(why) => {
                     tally.broken.insert(index, why);

@@ -4,6 +4,8 @@
 //! - [`Attributes`]: numbers that a CSV gives for every image, such as an angle or 0 and 1 for no and yes
 //! - [`Batches`]: batches of bytes in an order that is a pure function of (seed, rank, draw), decoded ahead
 //!   by threads; [`ImageSource`] (feature `torch`) hands them to the trainer as tensors
+//! - [`Domains`], [`Pairs`]: two sets of images to be translated into each other, without and with pairs;
+//!   [`DomainSource`] and [`PairSource`] (feature `torch`) hand them to the trainer
 //! - [`PointSet`], [`Stacked`] (feature `torch`): data made on the fly whose modes are known
 //! - [`task`] (feature `torch`): pairs to learn restoration from, made of plain images by spoiling them
 //! - [`Originals`]: images each in its own size, for metrics
@@ -30,15 +32,21 @@ mod attributes;
 mod batches;
 mod dataset;
 mod decode;
+mod domains;
 mod error;
 mod fetch;
 mod fit;
 mod font;
 mod inspect;
+mod layout;
+mod loader;
+mod matching;
 mod named;
 mod options;
 mod order;
 mod originals;
+mod pairs;
+mod pixels;
 #[cfg(feature = "torch")]
 mod points;
 mod probe;
@@ -46,14 +54,19 @@ mod reader;
 mod sheet;
 #[cfg(feature = "torch")]
 mod source;
+mod splits;
 #[cfg(feature = "torch")]
 mod stacked;
+mod target;
 #[cfg(feature = "torch")]
 pub mod task;
+#[cfg(feature = "torch")]
+mod two_sources;
 
 pub use attributes::Attributes;
 pub use batches::{Batch, Batches, Sampling};
 pub use dataset::{Broken, DataSet};
+pub use domains::Domains;
 pub use error::{Error, Result};
 pub use fetch::{Fetched, fetch};
 pub use inspect::{Inspection, inspect};
@@ -61,10 +74,14 @@ pub use named::{DEFAULT, Named, Place, aligned_with, cache_folder, held_out_of, 
 pub use options::{Fit, Options};
 pub use order::{Order, Pick};
 pub use originals::{Original, Originals};
+pub use pairs::PairedSet;
 #[cfg(feature = "torch")]
 pub use points::{FIXED, PointSet, PointSource};
 pub use sheet::{SheetOptions, contact_sheet};
 #[cfg(feature = "torch")]
 pub use source::ImageSource;
+pub use splits::Pairs;
 #[cfg(feature = "torch")]
 pub use stacked::{Stacked, StackedSource};
+#[cfg(feature = "torch")]
+pub use two_sources::{DomainSource, PairSource};

@@ -15,6 +15,16 @@ pub struct Pick {
     pub index: usize,
     /// An even chance, different each time the image is shown.
     pub flip: bool,
+    /// Where a random piece of the image lies across and down: even chances from 0, which is as far left or up as
+    /// it can lie, different each time the image is shown.
+    pub crop: [u32; 2],
+}
+
+impl Pick {
+    /// Image `index` as it is, or its centre.
+    pub fn plain(index: usize) -> Self {
+        Self { index, flip: false, crop: [u32::MAX / 2; 2] }
+    }
 }
 
 /// The order of one rank's images.
@@ -45,7 +55,7 @@ impl Order {
 
     /// Image `item` (below the batch size) of batch `draw`.
     pub fn pick(&self, draw: u64, item: usize) -> Pick {
-        self.picks(draw, item..item + 1).next().unwrap_or(Pick { index: 0, flip: false })
+        self.picks(draw, item..item + 1).next().unwrap_or(Pick::plain(0))
     }
 
     /// Images `items` of batch `draw`.
@@ -61,7 +71,8 @@ impl Order {
             }
             let index = keys.map_or(0, |(_, keys)| order.permute(offset as u64, &keys));
             let chance = mix(mix(order.seed ^ 0x6d69_7272_6f72).wrapping_add(position as u64));
-            Pick { index, flip: chance & 1 == 1 }
+            let crop = mix(mix(order.seed ^ 0x6372_6f70).wrapping_add(position as u64));
+            Pick { index, flip: chance & 1 == 1, crop: [crop as u32, (crop >> 32) as u32] }
         })
     }
 
@@ -90,7 +101,7 @@ impl Order {
 }
 
 /// SplitMix64's step and finaliser: nearby numbers become unrelated ones.
-fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -132,18 +143,21 @@ mod tests {
         let order = Order::new(len, 1, 0, 1, 3);
         let mut counts = [[0f64; 5]; 5];
         let mut flips = 0;
+        let mut crops = [0f64; 2];
         let epochs = 4000;
         for epoch in 0..epochs {
             for (offset, row) in counts.iter_mut().enumerate() {
                 let pick = order.pick(epoch * len as u64 + offset as u64, 0);
                 row[pick.index] += 1.0;
                 flips += u64::from(pick.flip);
+                crops = [0, 1].map(|axis| crops[axis] + f64::from(pick.crop[axis]) / f64::from(u32::MAX));
             }
         }
         let expected = epochs as f64 / len as f64;
         let chi: f64 = counts.iter().flatten().map(|count| (count - expected).powi(2) / expected).sum();
         assert!(chi < 53.0, "{chi}");
         assert!((9_650..=10_350).contains(&flips), "{flips} of 20000"); // 5 standard deviations
+        assert!(crops.iter().all(|sum| (9_790.0..=10_210.0).contains(sum)), "{crops:?} of 20000"); // likewise
     }
 
     #[test]

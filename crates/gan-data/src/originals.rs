@@ -2,9 +2,10 @@
 
 use crate::decode::Native;
 use crate::error::{Error, Result};
-use crate::fit::{Fitter, Target};
+use crate::fit::Fitter;
 use crate::options::{Fit, Options};
-use crate::reader::{self, Listing};
+use crate::reader::{self, Desk, Listing};
+use crate::target::Target;
 use std::path::PathBuf;
 
 /// A data set whose images are fitted to nothing.
@@ -76,12 +77,12 @@ impl Originals {
     /// # Errors
     /// It cannot be read.
     pub fn load(&self, index: usize) -> Result<Original> {
-        let (mut bytes, mut native) = (Vec::new(), Native::default());
+        let (mut desk, mut native) = (Desk::default(), Native::default());
         let mut load = || {
-            self.listing.backing.decode(index, self.max_pixels, &mut bytes, &mut native)?;
+            self.listing.backing.decode(index, self.max_pixels, &mut desk, &mut native)?;
             let channels = if native.channels >= 3 { 3 } else { 1 };
             let Native { height, width, .. } = native;
-            let target = Target { channels, height, width, fit: Fit::Stretch };
+            let target = Target { channels, height, width, fit: Fit::Stretch, load: 0 };
             let mut pixels = vec![0; target.bytes()];
             Fitter::default().fit(&mut native, &target, &mut pixels)?;
             Ok(Original { channels, height, width, pixels })

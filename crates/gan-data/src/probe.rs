@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, panic_text};
 use crate::options::Options;
-use crate::reader::{Backing, Listing};
+use crate::reader::Listing;
 use std::collections::BTreeMap;
 
 /// Images looked at in any case.
@@ -10,25 +10,43 @@ const FEW: usize = 64;
 /// Images looked at where the few leave something open.
 const MANY: usize = 10_000;
 
-/// Width, height and channels of images spread over the set; at least one. All images, up to a number, unless
+/// What the header of one image says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Probed {
+    /// Of the image.
+    pub index: usize,
+    /// Width and height.
+    pub size: [u32; 2],
+    pub channels: u32,
+}
+
+impl Probed {
+    fn new(index: usize, [width, height, channels]: [u32; 3]) -> Self {
+        Self { index, size: [width, height], channels }
+    }
+}
+
+/// What images spread over the set are like; at least one. All images, up to a number, unless
 /// the options or the first ones seen decide size and channels.
 pub(crate) fn shapes(
     listing: &Listing,
     options: &Options,
     broken: &mut BTreeMap<usize, String>,
-) -> Result<Vec<[u32; 3]>> {
+) -> Result<Vec<Probed>> {
     let mut shapes = few(listing, options, broken)?;
-    let first = shapes[0];
-    let is_colour = shapes.iter().any(|[_, _, channels]| *channels >= 3);
-    let is_square = shapes.iter().all(|[width, height, _]| [*width, *height] == [first[0]; 2]);
-    let is_open = options.channels.is_none() && !is_colour || options.size.is_none() && is_square;
-    if is_open && matches!(listing.backing, Backing::Folder(_) | Backing::Zip(_)) {
+    let first = shapes[0].size;
+    let is_colour = shapes.iter().any(|probed| probed.channels >= 3);
+    let agree = shapes.iter().all(|probed| probed.size == first);
+    let is_open = options.channels.is_none() && !is_colour
+        || options.size.is_none() && agree
+        || options.fit.follows_images();
+    if is_open && listing.backing.is_files() {
         shapes.extend(many(listing, options, broken)?);
     }
     Ok(shapes)
 }
 
-fn few(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String>) -> Result<Vec<[u32; 3]>> {
+fn few(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String>) -> Result<Vec<Probed>> {
     let len = listing.backing.len();
     let mut shapes = Vec::new();
     let mut bytes = Vec::new();
@@ -41,7 +59,7 @@ fn few(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String
             continue;
         }
         match listing.backing.shape(index, options.max_pixels, &mut bytes) {
-            Ok(shape) => shapes.push(shape),
+            Ok(shape) => shapes.push(Probed::new(index, shape)),
             Err(why) if options.strict => return Err(strict_error(listing, index, &why)),
             Err(why) => drop(broken.insert(index, why)),
         }
@@ -55,7 +73,7 @@ fn few(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String
 }
 
 /// On all cores, and no more of each file than its start where that is enough.
-fn many(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String>) -> Result<Vec<[u32; 3]>> {
+fn many(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, String>) -> Result<Vec<Probed>> {
     let len = listing.backing.len();
     let indices: Vec<usize> = spread(MANY, len).filter(|index| !broken.contains_key(index)).collect();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -75,7 +93,7 @@ fn many(listing: &Listing, options: &Options, broken: &mut BTreeMap<usize, Strin
     let mut shapes = Vec::with_capacity(indices.len());
     for (index, shape) in looked.into_iter().flatten() {
         match shape {
-            Ok(shape) => shapes.push(shape),
+            Ok(shape) => shapes.push(Probed::new(index, shape)),
             Err(why) if options.strict => return Err(strict_error(listing, index, &why)),
             Err(why) => drop(broken.insert(index, why)),
         }

@@ -1,6 +1,6 @@
-//! Batches as tensors. The only file of this crate that knows LibTorch.
+//! Batches as tensors.
 
-use crate::batches::{Batches, Sampling};
+use crate::batches::{Batch, Batches, Sampling};
 use crate::dataset::DataSet;
 use crate::error::Error;
 use gan_core::data::{ImageBatch, Source};
@@ -35,11 +35,8 @@ impl Source<ImageBatch> for ImageSource {
         let device = self.device;
         let data = Arc::clone(self.batches.data());
         let batch = self.batches.next()?;
-        let count = batch.images.len() / data.image_bytes();
-        let shape = [count as i64, data.channels().into(), data.height().into(), data.width().into()];
-        let bytes = Tensor::f_from_data_size(&batch.images, &shape, Kind::Uint8)?;
-        // Converted on the device: a quarter of the bytes has to travel.
-        let images = range::to_signed(&bytes.f_to_device(device)?)?;
+        let images = images(batch, &data, device)?;
+        let count = images.size()[0];
         let labels = match batch.labels[..] {
             [] => None,
             ref labels => Some(Tensor::f_from_slice(labels)?.f_to_device(device)?),
@@ -47,7 +44,7 @@ impl Source<ImageBatch> for ImageSource {
         let attributes = match batch.attributes[..] {
             [] => None,
             ref values => {
-                let values = Tensor::f_from_slice(values)?.f_view([count as i64, -1])?;
+                let values = Tensor::f_from_slice(values)?.f_view([count, -1])?;
                 Some(values.f_to_device(device)?)
             }
         };
@@ -62,6 +59,18 @@ impl Source<ImageBatch> for ImageSource {
         self.batches.seek(position);
         Ok(())
     }
+}
+
+/// A batch's images on `device`.
+///
+/// # Shapes
+/// f32 `[N, C, H, W]` in [-1, 1]
+pub(crate) fn images(batch: &Batch, data: &DataSet, device: Device) -> gan_core::error::Result<Tensor> {
+    let count = batch.images.len() / data.image_bytes();
+    let shape = [count as i64, data.channels().into(), data.height().into(), data.width().into()];
+    let bytes = Tensor::f_from_data_size(&batch.images, &shape, Kind::Uint8)?;
+    // Converted on the device: a quarter of the bytes has to travel.
+    range::to_signed(&bytes.f_to_device(device)?)
 }
 
 impl From<Error> for gan_core::error::Error {

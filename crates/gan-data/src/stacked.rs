@@ -7,6 +7,7 @@
 use crate::dataset::{DataSet, Scratch};
 use crate::error::{Error, Result};
 use crate::options::Options;
+use crate::order::Pick;
 use gan_core::data::{ImageBatch, Source};
 use gan_core::random::{key, split_mix};
 use gan_core::tensor::range;
@@ -76,9 +77,9 @@ impl Stacked {
 
     /// One line for a log.
     pub fn describe(&self) -> String {
-        let (size, count) = (self.base.height(), self.base.len());
+        let (width, height, count) = (self.base.width(), self.base.height(), self.base.len());
         format!(
-            "{}: three of the {count} images of {} as red, green and blue, {size} x {size} x 3, 1000 modes",
+            "{}: three of the {count} images of {} as red, green and blue, {width} x {height} x 3, 1000 modes",
             self.name,
             self.base.name()
         )
@@ -100,7 +101,10 @@ impl Stacked {
         for plane in out.chunks_exact_mut(self.base.image_bytes()) {
             state = split_mix(state);
             let wanted = (u128::from(state) * self.base.len() as u128) >> 64;
-            let index = self.base.place(wanted as usize, false, scratch, plane)?;
+            let places = split_mix(state ^ 0x6372_6f70);
+            let crop = [places as u32, (places >> 32) as u32];
+            let pick = Pick { index: wanted as usize, flip: false, crop };
+            let index = self.base.place(&pick, scratch, plane)?;
             mode = 10 * mode + i64::from(self.base.label(index).unwrap_or(0));
         }
         Ok(mode)
@@ -153,8 +157,9 @@ impl StackedSource {
             modes.push(self.stacked.place(self.seed, place, &mut self.scratch, out)?);
         }
         self.position += 1;
-        let size = i64::from(self.stacked.base.height());
-        let images = Tensor::f_from_data_size(&bytes, &[self.batch as i64, 3, size, size], Kind::Uint8)?;
+        let base = &self.stacked.base;
+        let shape = [self.batch as i64, 3, base.height().into(), base.width().into()];
+        let images = Tensor::f_from_data_size(&bytes, &shape, Kind::Uint8)?;
         Ok((images, Tensor::f_from_slice(&modes)?))
     }
 }

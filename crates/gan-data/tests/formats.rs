@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{cifar_record, encode, gradient, gzip, idx, open, options, put, put_png, solid, zip};
+use common::{
+    cifar_record, cmyk_jpeg, encode, gradient, gzip, idx, open, options, put, put_png, solid, turned, zip,
+};
 use gan_data::{DataSet, Fit, Options};
 use image::{DynamicImage, ImageFormat};
 use tempfile::tempdir;
@@ -95,13 +97,30 @@ fn a_photo_is_turned_as_its_exif_data_asks() {
     let mut image = solid(32, 16, [0, 0, 0]).to_rgb8();
     image.enumerate_pixels_mut().filter(|(x, _, _)| *x < 16).for_each(|(_, _, pixel)| pixel.0 = [255; 3]);
     let jpeg = encode(&DynamicImage::ImageRgb8(image), ImageFormat::Jpeg);
-    let tiff = [&b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"[..]].concat();
-    let length = (tiff.len() as u16 + 2).to_be_bytes();
-    let turned = [&jpeg[..2], &[0xff, 0xe1], &length, &tiff, &jpeg[2..]].concat();
-    put(&folder.path().join("turned.jpg"), &turned);
+    put(&folder.path().join("turned.jpg"), &turned(&jpeg));
     let data = open(folder.path(), &Options { fit: Fit::Stretch, ..options(16) }).expect("open");
     let image = data.load(0).expect("load");
     assert!(image[8] > 240 && image[15 * 16 + 8] < 15, "{} {}", image[8], image[15 * 16 + 8]);
+}
+
+#[test]
+fn a_jpeg_in_cmyk_is_shown_in_its_colours() {
+    let folder = tempdir().expect("folder");
+    // Full cyan, half yellow, and a fifth of black over it.
+    for (name, ink, rgb) in [
+        ("a.jpg", [255, 0, 128, 0], [0, 255, 127]),
+        ("b.jpg", [0, 0, 0, 51], [204, 204, 204]),
+        ("c.jpg", [0, 255, 255, 0], [255, 0, 0]),
+    ] {
+        put(&folder.path().join(name), &cmyk_jpeg(24, 16, ink));
+        let set = open(folder.path(), &Options::default()).expect("open");
+        assert_eq!((set.width(), set.height(), set.channels()), (24, 16, 3), "{name}");
+        let image = set.load(set.len() - 1).expect("load");
+        let off = |plane: usize| {
+            image[plane * 384..][..384].iter().map(|value| value.abs_diff(rgb[plane])).max().unwrap_or(255)
+        };
+        assert!((0..3).all(|plane| off(plane) <= 2), "{name}: {:?}", [0, 384, 768].map(|at| image[at]));
+    }
 }
 
 #[test]

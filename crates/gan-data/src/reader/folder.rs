@@ -13,13 +13,23 @@ use walkdir::WalkDir;
 pub(crate) const MOST_FILE_BYTES: u64 = 1 << 30;
 
 /// Image files by path relative to a folder.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Folder {
     root: PathBuf,
     files: Vec<PathBuf>,
 }
 
 impl Folder {
+    /// Some of the files, in the order given.
+    pub fn select(&self, images: &[usize]) -> Self {
+        let files = images.iter().map(|index| self.files[*index].clone()).collect();
+        Self { root: self.root.clone(), files }
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.files.iter().map(|path| slashed(path)).collect()
+    }
+
     pub fn len(&self) -> usize {
         self.files.len()
     }

@@ -45,6 +45,11 @@ pub(crate) fn from_folders(paths: &[String]) -> Labels {
     }
 }
 
+/// Whether a note is about classes that folders do not give.
+pub(crate) fn is_note(note: &str) -> bool {
+    note.starts_with("no classes: ")
+}
+
 /// The folders, from the top, that all images lie in.
 fn shared_folders(paths: &[String]) -> Vec<&str> {
     let shared = paths.iter().map(|path| folders(path)).reduce(|shared, folders| {

@@ -4,12 +4,15 @@ mod attributes;
 mod beside;
 mod cifar;
 pub(crate) mod folder;
+mod half;
 pub(crate) mod idx;
 mod labels;
 mod others;
 mod raw;
 pub(crate) mod zip;
 
+pub(crate) use half::Half;
+pub(crate) use labels::{is_note as is_note_on_labels, places};
 pub(crate) use raw::Raw;
 
 use crate::attributes::Attributes;
@@ -20,6 +23,7 @@ use crate::options::Options;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Enough for the header of nearly every file.
 const START_BYTES: usize = 1 << 16;
@@ -39,6 +43,42 @@ pub(crate) struct Listing {
     pub notes: Vec<String>,
 }
 
+impl Listing {
+    /// Some of the images, in the order given, without what is said about all of them.
+    pub fn select(&self, name: String, images: &[usize]) -> Self {
+        Self { name, ..Self::bare(self.backing.select(images)) }
+    }
+
+    /// Left and right halves of every picture.
+    pub fn halves(self) -> [Self; 2] {
+        let pictures = Arc::new(self.backing);
+        [false, true].map(|right| {
+            let half = Half { pictures: Arc::clone(&pictures), right };
+            Self { name: self.name.clone(), ..Self::bare(Backing::Half(half)) }
+        })
+    }
+
+    /// Images of which nothing is known.
+    fn bare(backing: Backing) -> Self {
+        Self {
+            name: String::new(),
+            backing,
+            labels: None,
+            classes: Vec::new(),
+            attributes: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Memory that is used again for every file.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// The encoded file that was read last.
+    pub bytes: Vec<u8>,
+    picture: half::Picture,
+}
+
 /// The images themselves.
 #[derive(Debug)]
 pub(crate) enum Backing {
@@ -48,17 +88,47 @@ pub(crate) enum Backing {
     Folder(folder::Folder),
     /// Entries of an archive.
     Zip(zip::Archive),
+    /// One half of every picture of another backing.
+    Half(Half),
     /// Panics at one image, for the test of what a bug in a worker does.
     #[cfg(test)]
     Panics { len: usize, at: usize },
 }
 
 impl Backing {
+    /// Some of the images, in the order given; none of those that have no names.
+    fn select(&self, images: &[usize]) -> Self {
+        match self {
+            Self::Folder(folder) => Self::Folder(folder.select(images)),
+            Self::Zip(archive) => Self::Zip(archive.select(images)),
+            _ => Self::Folder(folder::Folder::default()),
+        }
+    }
+
+    /// Paths of the images below the folder or in the archive, with `/` between their parts; nothing where images
+    /// are no files.
+    pub fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Folder(folder) => Some(folder.names()),
+            Self::Zip(archive) => Some(archive.names()),
+            _ => None,
+        }
+    }
+
+    /// Whether the images are files of their own, each of its own size.
+    pub fn is_files(&self) -> bool {
+        match self {
+            Self::Half(half) => half.pictures.is_files(),
+            _ => matches!(self, Self::Folder(_) | Self::Zip(_)),
+        }
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Self::Raw(raw) => raw.len(),
             Self::Folder(folder) => folder.len(),
             Self::Zip(archive) => archive.len(),
+            Self::Half(half) => half.pictures.len(),
             #[cfg(test)]
             Self::Panics { len, .. } => *len,
         }
@@ -69,6 +139,7 @@ impl Backing {
         match self {
             Self::Folder(folder) => folder.path(index),
             Self::Zip(archive) => archive.image_name(index),
+            Self::Half(half) => half.pictures.image_name(index),
             _ => PathBuf::from(format!("image {index}")),
         }
     }
@@ -80,6 +151,7 @@ impl Backing {
             Self::Raw(_) => Ok(()),
             Self::Folder(folder) => folder.read(index, bytes),
             Self::Zip(archive) => archive.read(index, bytes),
+            Self::Half(half) => half.pictures.read(index, bytes),
             #[cfg(test)]
             Self::Panics { at, .. } if *at == index => panic!("image {at} panics"),
             #[cfg(test)]
@@ -87,20 +159,23 @@ impl Backing {
         }
     }
 
-    /// Decoded pixels into `out`, by way of `bytes`.
+    /// Decoded pixels into `out`, by way of `desk`.
     pub fn decode(
         &self,
         index: usize,
         max_pixels: u64,
-        bytes: &mut Vec<u8>,
+        desk: &mut Desk,
         out: &mut Native,
     ) -> Result<(), String> {
-        self.read(index, bytes)?;
+        if let Self::Half(half) = self {
+            return half.decode(index, max_pixels, desk, out);
+        }
+        self.read(index, &mut desk.bytes)?;
         match self {
             Self::Raw(raw) => raw.interleave(index, out),
             #[cfg(test)]
             Self::Panics { .. } => *out = Native { width: 1, height: 1, channels: 1, pixels: vec![1] },
-            _ => decode::decode(bytes, max_pixels, out)?,
+            _ => decode::decode(&desk.bytes, max_pixels, out)?,
         }
         Ok(())
     }
@@ -109,6 +184,7 @@ impl Backing {
     pub fn shape(&self, index: usize, max_pixels: u64, bytes: &mut Vec<u8>) -> Result<[u32; 3], String> {
         match self {
             Self::Raw(raw) => Ok([raw.width, raw.height, raw.channels]),
+            Self::Half(picture) => half::halved(picture.pictures.shape(index, max_pixels, bytes)?),
             #[cfg(test)]
             Self::Panics { .. } => Ok([1, 1, 1]),
             _ => {
@@ -130,6 +206,9 @@ impl Backing {
         let started = match self {
             Self::Folder(folder) => folder.read_start(index, START_BYTES, bytes),
             Self::Zip(archive) => archive.read_start(index, START_BYTES, bytes),
+            Self::Half(picture) => {
+                return half::halved(picture.pictures.quick_shape(index, max_pixels, bytes)?);
+            }
             _ => return self.shape(index, max_pixels, bytes),
         };
         let header = match started? {

@@ -10,12 +10,13 @@ use flate2::{Crc, Decompress, FlushDecompress, Status};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An open archive.
 #[derive(Debug)]
 pub(crate) struct Archive {
     path: PathBuf,
-    file: SharedFile,
+    file: Arc<SharedFile>,
     entries: Vec<Entry>,
 }
 
@@ -32,6 +33,16 @@ struct Entry {
 }
 
 impl Archive {
+    /// Some of the entries, in the order given.
+    pub fn select(&self, images: &[usize]) -> Self {
+        let entries = images.iter().map(|index| self.entries[*index].clone()).collect();
+        Self { path: self.path.clone(), file: Arc::clone(&self.file), entries }
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|entry| entry.name.clone()).collect()
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -95,7 +106,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Listing> {
     found.notes.extend(others::note(&rest));
     Ok(Listing {
         name: String::new(),
-        backing: Backing::Zip(Archive { path: path.to_owned(), file, entries }),
+        backing: Backing::Zip(Archive { path: path.to_owned(), file: Arc::new(file), entries }),
         labels: found.labels,
         classes: found.classes,
         attributes,

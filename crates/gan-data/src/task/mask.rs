@@ -5,6 +5,7 @@ use super::inpaint::Inpaint;
 use crate::dataset::{DataSet, Scratch};
 use crate::error::Result;
 use crate::options::{Fit, Options};
+use crate::order::Pick;
 use std::f64::consts::PI;
 use std::path::Path;
 
@@ -150,9 +151,10 @@ impl MaskFolder {
     /// Opens masks for images of `[h, w]` pixels.
     pub(super) fn open(path: &Path, size: [usize; 2]) -> Result<Self> {
         let options = Options {
-            size: Some(size[0].max(size[1]) as u32),
+            size: Some(size[0] as u32),
+            width: Some(size[1] as u32),
             channels: Some(1),
-            // Stretched: sets are square, and what the image's corners are is so the mask's too.
+            // Stretched: what the image's corners are is so the mask's too.
             fit: Fit::Stretch,
             mirror: true,
             memory: MEMORY,
@@ -168,12 +170,11 @@ impl MaskFolder {
 
     /// One of the masks, or its mirror image, appended to `out` as [`draw`] does.
     pub(super) fn draw(&self, host: &mut Host, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
-        let ([h, w], side) = (self.size, self.masks.width() as usize);
-        let mut picture = vec![0; side * side];
+        let mut picture = vec![0; self.size[0] * self.size[1]];
         let index = host.whole([0, self.masks.len() as u64 - 1]) as usize;
-        self.masks.place(index, host.whole([0, 1]) == 1, scratch, &mut picture)?;
-        let at = |y: usize, x: usize| u8::from(picture[(y * side / h) * side + x * side / w] >= 128);
-        out.extend((0..h).flat_map(|y| (0..w).map(move |x| (y, x))).map(|(y, x)| at(y, x)));
+        let pick = Pick { flip: host.whole([0, 1]) == 1, ..Pick::plain(index) };
+        self.masks.place(&pick, scratch, &mut picture)?;
+        out.extend(picture.iter().map(|value| u8::from(*value >= 128)));
         Ok(())
     }
 }
