@@ -27,6 +27,9 @@ fn main() {
             "shim/runtime.cpp",
             "shim/convolution.cpp",
             "shim/winograd.cpp",
+            "shim/winograd_3x3.cpp",
+            "shim/few_channels.cpp",
+            "shim/instance_norm.cpp",
             "shim/pairs.cpp",
         ])
         .compile("gan_shim");

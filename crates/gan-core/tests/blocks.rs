@@ -219,7 +219,17 @@ fn layers_are_their_formulas() {
     let places = [2i64, 3];
     let centred = &image - image.mean_dim(places.as_slice(), true, None);
     let variance = centred.square().mean_dim(places.as_slice(), true, None);
-    near(InstanceNorm2d.forward(&image).expect("forward"), centred / (variance + 1e-5).sqrt());
+    let normalised = centred / (variance + 1e-5).sqrt();
+    near(
+        InstanceNorm2d.forward_sloped(&image, 0.2).expect("forward"),
+        normalised.maximum(&(&normalised * 0.2)),
+    );
+    near(InstanceNorm2d.forward(&image).expect("forward"), normalised);
+
+    let sizes = ConvOptions { padding: 0, ..SIZES };
+    let conv = Conv2d::new(weights.root().sub("c"), 3, 2, sizes, DRAWN).expect("layer");
+    let mirrored = image.reflection_pad2d([1; 4]);
+    near(conv.forward_reflected(&image, 1).expect("forward"), conv.forward(&mirrored).expect("forward"));
 }
 
 /// Sample n belongs to group n mod (N / G), and channels are averaged in two halves.
@@ -269,6 +279,7 @@ fn bad_input_is_refused_in_one_sentence() {
         (InstanceNorm2d.forward(&draw(&[4, 6, 1, 1])).map(drop), "more than one pixel"),
         (SelfAttention::new(root.sub("a"), 7, DRAWN).map(drop), "at least 8 channels"),
         (conv.forward(&image).map(drop), "forward_in"),
+        (conv.forward_reflected(&image, 1).map(drop), "must be 0 under a reflection"),
         (two_values.validate("d.spectral"), "d.spectral.singular_values"),
         (SpectralNorm { iterations: 0, ..SpectralNorm::TORCH }.validate("s"), "s.iterations"),
         (SpectralNorm { eps: 0.0, ..SpectralNorm::TORCH }.validate("s"), "s.eps"),

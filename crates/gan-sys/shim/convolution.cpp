@@ -5,16 +5,21 @@
 //   every pixel is multiplied with the kernel and the products are added up where they overlap.
 // - The weight gradient in bf16 of deep layers: oneDNN's kernel is half as fast as its forward one. Here it is one
 //   product of the gradient and the unfolded input.
-// - Layers of 4x4 kernels and stride 2 between many channels: by minimal filtering (winograd.h), any number of times.
+// - Layers of 4x4 kernels and stride 2, and of 3x3 kernels and stride 1, between many channels: by minimal filtering
+//   (winograd.h, winograd_3x3.h), any number of times.
+// - Layers of stride 1 to few channels, a translator's last, and back (few_channels.h), any number of times.
 //
 // Everything else is LibTorch's own; so is, but for the last, every gradient that is differentiated again.
+#include "bilinear.h"
+#include "few_channels.h"
 #include "parallel.h"
 #include "winograd.h"
+#include "winograd_3x3.h"
 
 #include <ATen/autocast_mode.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 namespace {
+using bilinear::Window;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -53,6 +58,12 @@ void fold_image(const T *columns, float *out, at::IntArrayRef small, at::IntArra
 
 // x [N, I, h, w] times weight [I, C, k, k], spread out: [N, C, H, W]. All channels-last.
 Tensor spread(const Tensor &x, const Tensor &weight, Geometry g, int64_t height, int64_t width) {
+  if (g.stride == 1 && height == x.size(2) - 2 * g.padding + weight.size(2) - 1) {
+    // The same as gathered by the kernel turned round.
+    Border border{weight.size(2) - 1 - g.padding, false};
+    Tensor turned = weight.flip({2, 3}).transpose(0, 1).contiguous(at::MemoryFormat::ChannelsLast);
+    if (few_channels::pays(x, turned, border)) return few_channels::gather(x, turned, std::nullopt, border);
+  }
   int64_t count = x.size(0), channels = weight.size(1), kernel = weight.size(2);
   std::array<int64_t, 2> small{x.size(2), x.size(3)};
   std::array<int64_t, 3> large{height, width, channels};
@@ -105,21 +116,23 @@ Tensor weight_gradient(const Tensor &small, const Tensor &large, int64_t kernel,
 
 struct Convolution : torch::autograd::Function<Convolution> {
   static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &weight, const std::optional<Tensor> &bias,
-                        int64_t stride, int64_t padding, bool transposed) {
+                        int64_t stride, int64_t padding, bool transposed, int64_t output_padding) {
     ctx->save_for_backward({x, weight});
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
     ctx->saved_data["transposed"] = transposed;
+    ctx->saved_data["output_padding"] = output_padding;
     ctx->saved_data["bias"] = bias && bias->defined();
     Geometry g{stride, padding};
     // In f32 outputs are LibTorch's to the last bit.
     if (transposed && x.scalar_type() == at::kBFloat16 && weight.size(1) <= FEW_CHANNELS && channels_last(x)) {
       int64_t kernel = weight.size(2);
-      auto grown = [&](int64_t size) { return (size - 1) * stride - 2 * padding + kernel; };
+      auto grown = [&](int64_t size) { return (size - 1) * stride - 2 * padding + kernel + output_padding; };
       Tensor out = spread(x, weight, g, grown(x.size(2)), grown(x.size(3)));
       return bias && bias->defined() ? out.add_(bias->view({1, -1, 1, 1})) : out;
     }
-    return at::convolution(x, weight, bias, {stride, stride}, {padding, padding}, {1, 1}, transposed, {0, 0}, 1);
+    return at::convolution(x, weight, bias, {stride, stride}, {padding, padding}, {1, 1}, transposed,
+                           {output_padding, output_padding}, 1);
   }
 
   static variable_list backward(AutogradContext *ctx, variable_list grads) {
@@ -127,6 +140,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     Tensor x = saved[0], weight = saved[1], grad = grads[0];
     bool transposed = ctx->saved_data["transposed"].toBool(), has_bias = ctx->saved_data["bias"].toBool();
     Geometry g{ctx->saved_data["stride"].toInt(), ctx->saved_data["padding"].toInt()};
+    int64_t output_padding = ctx->saved_data["output_padding"].toInt();
     std::array<bool, 3> wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1), has_bias && ctx->needs_input_grad(2)};
     Tensor for_x, for_weight;
     if (!at::GradMode::is_enabled()) {
@@ -143,67 +157,52 @@ struct Convolution : torch::autograd::Function<Convolution> {
       int64_t outputs = grad.size(1);
       auto [x2, weight2, bias2] = at::convolution_backward(
           grad, x, weight, has_bias ? at::OptionalIntArrayRef(outputs) : std::nullopt, {g.stride, g.stride},
-          {g.padding, g.padding}, {1, 1}, transposed, {0, 0}, 1, rest);
+          {g.padding, g.padding}, {1, 1}, transposed, {output_padding, output_padding}, 1, rest);
       if (rest[0]) for_x = x2;
       if (rest[1]) for_weight = weight2;
       for_bias = bias2;
     }
-    return {for_x, for_weight, for_bias, Tensor(), Tensor(), Tensor()};
+    return {for_x, for_weight, for_bias, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
-Tensor laid_out(const Tensor &x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
-
-// Three products of which each has the two others as its gradients: small = gather(large, weight),
-// large = spread(small, weight), weight = weight_gradient(small, large).
-struct Gather : torch::autograd::Function<Gather> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &large, const Tensor &weight);
-  static variable_list backward(AutogradContext *ctx, variable_list grads);
-};
-struct Spread : torch::autograd::Function<Spread> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &small, const Tensor &weight);
-  static variable_list backward(AutogradContext *ctx, variable_list grads);
-};
-struct WeightGradient : torch::autograd::Function<WeightGradient> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &small, const Tensor &large);
-  static variable_list backward(AutogradContext *ctx, variable_list grads);
+// Kernels of 4x4, stride 2, a border of one zero.
+struct Halving {
+  static Tensor gather(const Tensor &large, const Tensor &weight, const std::optional<Tensor> &bias, const Window &) {
+    Tensor out = winograd::gather(large, weight);
+    return bias ? out.add_(bias->view({1, -1, 1, 1})) : out;
+  }
+  static Tensor spread(const Tensor &small, const Tensor &weight, const Window &) { return winograd::spread(small, weight); }
+  static Tensor weight_gradient(const Tensor &small, const Tensor &large, const Window &) {
+    return winograd::weight_gradient(small, large);
+  }
 };
 
-Tensor Gather::forward(AutogradContext *ctx, const Tensor &large, const Tensor &weight) {
-  ctx->save_for_backward({large, weight});
-  return winograd::gather(large, weight);
-}
+// Kernels of 3x3, stride 1.
+struct Keeping {
+  static Tensor gather(const Tensor &large, const Tensor &weight, const std::optional<Tensor> &bias, const Window &window) {
+    return winograd3x3::gather(large, weight, bias, window.border);
+  }
+  static Tensor spread(const Tensor &small, const Tensor &weight, const Window &window) {
+    return winograd3x3::spread(small, weight, window.border, window.height, window.width);
+  }
+  static Tensor weight_gradient(const Tensor &small, const Tensor &large, const Window &window) {
+    return winograd3x3::weight_gradient(small, large, window.border);
+  }
+};
 
-variable_list Gather::backward(AutogradContext *ctx, variable_list grads) {
-  variable_list saved = ctx->get_saved_variables();
-  Tensor small = laid_out(grads[0]);
-  return {ctx->needs_input_grad(0) ? Spread::apply(small, saved[1]) : Tensor(),
-          ctx->needs_input_grad(1) ? WeightGradient::apply(small, saved[0]) : Tensor()};
-}
-
-Tensor Spread::forward(AutogradContext *ctx, const Tensor &small, const Tensor &weight) {
-  ctx->save_for_backward({small, weight});
-  return winograd::spread(small, weight);
-}
-
-variable_list Spread::backward(AutogradContext *ctx, variable_list grads) {
-  variable_list saved = ctx->get_saved_variables();
-  Tensor large = laid_out(grads[0]);
-  return {ctx->needs_input_grad(0) ? Gather::apply(large, saved[1]) : Tensor(),
-          ctx->needs_input_grad(1) ? WeightGradient::apply(saved[0], large) : Tensor()};
-}
-
-Tensor WeightGradient::forward(AutogradContext *ctx, const Tensor &small, const Tensor &large) {
-  ctx->save_for_backward({small, large});
-  return winograd::weight_gradient(small, large);
-}
-
-variable_list WeightGradient::backward(AutogradContext *ctx, variable_list grads) {
-  variable_list saved = ctx->get_saved_variables();
-  Tensor weight = laid_out(grads[0]);
-  return {ctx->needs_input_grad(0) ? Gather::apply(saved[1], weight) : Tensor(),
-          ctx->needs_input_grad(1) ? Spread::apply(saved[0], weight) : Tensor()};
-}
+// Kernels of stride 1 to few channels.
+struct Few {
+  static Tensor gather(const Tensor &large, const Tensor &weight, const std::optional<Tensor> &bias, const Window &window) {
+    return few_channels::gather(large, weight, bias, window.border);
+  }
+  static Tensor spread(const Tensor &small, const Tensor &weight, const Window &window) {
+    return few_channels::spread(small, weight, window.border, window.height, window.width);
+  }
+  static Tensor weight_gradient(const Tensor &small, const Tensor &large, const Window &window) {
+    return few_channels::weight_gradient(small, large, window.border);
+  }
+};
 
 // Autocast works at the dispatcher, which a custom function never meets: the casts are made here.
 Tensor cast(const Tensor &x) {
@@ -214,20 +213,37 @@ Tensor cast(const Tensor &x) {
 
 extern "C" {
 
-// A convolution with one stride and one padding for both directions; `bias` may be null. Differentiable, twice.
-char *gan_convolution(const Tensor *x, const Tensor *weight, const Tensor *bias, int64_t stride, int64_t padding,
-                      int transposed, Tensor **result) {
+// A convolution with one stride and one padding for both directions, of zeros or a reflection; `bias` may be null. A
+// transposed one has the pixels of `output_padding` more on its right and lower sides. Differentiable, twice.
+char *gan_convolution(const Tensor *x, const Tensor *weight, const Tensor *bias, int64_t stride, int64_t padding, int reflects,
+                      int transposed, int64_t output_padding, Tensor **result) {
   return guarded([&] {
     std::optional<Tensor> offset;
     if (bias) offset = cast(*bias);
     Tensor input = cast(*x), kernel = cast(*weight);
     c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-    if (winograd::pays(input, transposed != 0, kernel, stride, padding)) {
-      Tensor out = transposed ? Spread::apply(input, kernel) : Gather::apply(input, kernel);
-      *result = new Tensor(offset ? out.add_(offset->view({1, -1, 1, 1})) : out);
+    Border border{padding, reflects != 0};
+    if (stride == 1 && !transposed && winograd3x3::pays(input, kernel, border)) {
+      *result = new Tensor(bilinear::Gather<Keeping>::apply(input, kernel, offset, Window{border, input.size(2), input.size(3)}));
       return;
     }
-    *result = new Tensor(Convolution::apply(input, kernel, offset, stride, padding, transposed != 0));
+    if (stride == 1 && !transposed && few_channels::pays(input, kernel, border)) {
+      *result = new Tensor(bilinear::Gather<Few>::apply(input, kernel, offset, Window{border, input.size(2), input.size(3)}));
+      return;
+    }
+    if (reflects) {
+      input = at::reflection_pad2d(input, {padding, padding, padding, padding});
+      padding = 0;
+    }
+    if (output_padding == 0 && winograd::pays(input, transposed != 0, kernel, stride, padding)) {
+      int64_t grown = transposed ? 2 : 1;
+      Window window{{padding, false}, grown * input.size(2), grown * input.size(3)};
+      Tensor out = transposed ? bilinear::Spread<Halving>::apply(input, kernel, window)
+                              : bilinear::Gather<Halving>::apply(input, kernel, offset, window);
+      *result = new Tensor(transposed && offset ? out.add_(offset->view({1, -1, 1, 1})) : out);
+      return;
+    }
+    *result = new Tensor(Convolution::apply(input, kernel, offset, stride, padding, transposed != 0, output_padding));
   });
 }
 }

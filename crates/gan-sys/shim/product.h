@@ -13,12 +13,19 @@ constexpr int64_t BLOCK = 64;
 template <class T>
 constexpr int64_t PAIR = sizeof(float) / sizeof(T);
 
-// out [m, BLOCK] = a [m, k] b [k, BLOCK], or added to it. Pitches are in words.
+// out [m, n] = a [m, k] b [k, n], or added to it. Pitches are in words.
+template <class T>
+void product_of(int64_t m, int64_t n, int64_t k, const float *a, int64_t pitch_a, const float *b, int64_t pitch_b, float *out,
+                int64_t pitch_out, bool add = false) {
+  at::native::cpublas::brgemm(m, n, k, pitch_a * PAIR<T>, pitch_b, pitch_out, add, reinterpret_cast<const T *>(a),
+                              reinterpret_cast<const T *>(b), out, /*is_vnni=*/PAIR<T> == 2);
+}
+
+// The same of a second factor with BLOCK columns.
 template <class T>
 void product(int64_t m, int64_t k, const float *a, int64_t pitch_a, const float *b, float *out, int64_t pitch_out,
              bool add = false) {
-  at::native::cpublas::brgemm(m, BLOCK, k, pitch_a * PAIR<T>, BLOCK, pitch_out, add, reinterpret_cast<const T *>(a),
-                              reinterpret_cast<const T *>(b), out, /*is_vnni=*/PAIR<T> == 2);
+  product_of<T>(m, BLOCK, k, a, pitch_a, b, BLOCK, out, pitch_out, add);
 }
 
 // Whether this LibTorch has that product for this processor.

@@ -2,24 +2,15 @@
 // two-dimensional transform is the one-dimensional one twice. All sums are f32; numbers lie in memory as f32, or as bf16, two
 // in a word of 32 bits. `T` says which.
 #pragma once
+#include "lanes.h"
 #include "product.h"
 #include "vectorized.h"
 
-#include <c10/util/BFloat16.h>
-#include <cstdint>
-
-#define INLINE __attribute__((always_inline)) inline
-
 namespace winograd {
 namespace {
-using c10::BFloat16;
-
-constexpr int64_t LANES = 16;  // words of a vector
 constexpr int PRODUCTS = 9;    // of a tile of 2x2 outputs and one phase
 constexpr int SHARED = 5;      // factors along one dimension that both phases are made of
 
-typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint32_t Words __attribute__((vector_size(64), aligned(4), may_alias));
 constexpr uint32_t UPPER = 0xffff0000;
 
 // A vector of words, with the numbers of every word apart.
@@ -40,9 +31,6 @@ struct Vector {
 
 INLINE Words words(const void *from) { return *static_cast<const Words *>(from); }
 INLINE Lanes part(Words words, int64_t p) { return (Lanes)(p ? words & UPPER : words << 16); }
-// To the nearest bf16, in the upper half; of two as near, to the even one. NaNs come here from bf16 or from the processor,
-// with nothing in the lower half that could carry over.
-INLINE Words rounded(Lanes x) { return (Words)x + 0x7fff + (((Words)x >> 16) & 1); }
 
 // Vector v of one row of numbers: the words as they lie.
 INLINE Vector<float> read(const float *const row[1], int64_t v) { return {{(Lanes)words(row[0] + v * LANES)}}; }

@@ -111,7 +111,15 @@ unsafe extern "C" {
         bias: *const C_tensor,
         stride: i64,
         padding: i64,
+        reflects: c_int,
         transposed: c_int,
+        output_padding: i64,
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    pub(crate) fn gan_instance_norm(
+        x: *const C_tensor,
+        eps: f64,
+        slope: f64,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
     pub(crate) fn gan_cubic_kernel_sum(

@@ -2,7 +2,7 @@
 
 use gan_sys::list::{self, AdamUpdate};
 use gan_sys::runtime::{Autocast, AutocastDtype};
-use gan_sys::{activation, convolution, format, random, runtime};
+use gan_sys::{activation, format, random, runtime};
 use tch::{Device, Kind, Tensor};
 
 fn close(a: &Tensor, b: &Tensor, tolerance: f64) -> bool {
@@ -208,86 +208,6 @@ fn fused_adam_heeds_the_layout_of_gradients() {
     assert!(adam(&short, &long).is_err() && adam(&long, &short).is_err(), "other memory would be read");
 }
 
-/// Shapes for which the shim has ways of its own, and some for which it has none: `(x, weight, transposed)`.
-const CONVOLUTIONS: [([i64; 4], [i64; 4], bool); 9] = [
-    ([2, 3, 8, 6], [5, 3, 4, 4], false),
-    ([2, 5, 4, 3], [5, 3, 4, 4], true),
-    ([2, 1, 9, 8], [5, 1, 3, 3], false),
-    ([2, 256, 4, 4], [256, 256, 4, 4], false),
-    ([2, 256, 2, 2], [256, 256, 4, 4], true),
-    // By minimal filtering: tiles that fill no block, tiles of several blocks and sums, sides that differ.
-    ([3, 64, 28, 36], [128, 64, 4, 4], false),
-    ([5, 64, 16, 20], [64, 128, 4, 4], true),
-    ([33, 128, 12, 12], [64, 128, 4, 4], false),
-    ([33, 64, 6, 6], [64, 192, 4, 4], true),
-];
-
-/// A convolution of stride 2 and padding 1 by the shim and by LibTorch: outputs, then gradients of a weighted sum.
-fn both(x: &[i64], weight: &[i64], transposed: bool, kind: Kind) -> [Vec<Tensor>; 2] {
-    let outputs = if transposed { weight[1] } else { weight[0] };
-    [true, false].map(|ours| {
-        let leaf = |shape: &[i64], seed| randn(shape, seed).to_kind(kind).set_requires_grad(true);
-        let (x, weight, bias) = (leaf(x, 1), leaf(weight, 2), leaf(&[outputs], 3));
-        let input = format::channels_last(&x).expect("format");
-        let y = match (ours, transposed) {
-            (true, _) => {
-                let weight = format::channels_last(&weight).expect("format");
-                convolution::convolution(&input, &weight, Some(&bias), (2, 1), transposed)
-                    .expect("convolution")
-            }
-            (false, false) => input.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1),
-            (false, true) => input.conv_transpose2d(&weight, Some(&bias), [2, 2], [1, 1], [0, 0], 1, [1, 1]),
-        };
-        let sum = (&y * randn(&y.size(), 4).to_kind(kind)).sum(Kind::Float);
-        let mut all = vec![y];
-        all.extend(Tensor::run_backward(&[sum], &[&x, &weight, &bias], false, false));
-        all
-    })
-}
-
-#[test]
-fn convolutions_and_their_gradients_are_libtorch_s() {
-    for (x, weight, transposed) in CONVOLUTIONS {
-        // Of the largest value anywhere, and of the root mean square.
-        for (kind, tolerance, mean) in [(Kind::Float, 2e-5, 4e-6), (Kind::BFloat16, 2e-2, 1e-2)] {
-            let [ours, theirs] = both(&x, &weight, transposed, kind);
-            for (what, (a, b)) in ours.iter().zip(&theirs).enumerate() {
-                assert_eq!((a.size(), a.kind()), (b.size(), b.kind()));
-                let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
-                let scale = b.abs().max().double_value(&[]);
-                assert!(close(&a, &b, tolerance * scale), "{x:?} {weight:?} {kind:?}: tensor {what}");
-                let error = ((&a - &b).norm() / b.norm()).double_value(&[]);
-                assert!(error <= mean, "{x:?} {weight:?} {kind:?}: tensor {what} is off by {error:e}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_convolution_s_gradient_has_a_gradient() {
-    for (x, weight, transposed) in CONVOLUTIONS {
-        let penalty = |ours: bool| {
-            let x = randn(&x, 1).set_requires_grad(true);
-            let weight = randn(&weight, 2).set_requires_grad(true);
-            let input = format::channels_last(&x).expect("format");
-            let y = match (ours, transposed) {
-                (true, _) => {
-                    let weight = format::channels_last(&weight).expect("format");
-                    convolution::convolution(&input, &weight, None, (2, 1), transposed).expect("convolution")
-                }
-                (false, false) => input.conv2d(&weight, None::<&Tensor>, [2, 2], [1, 1], [1, 1], 1),
-                (false, true) => {
-                    input.conv_transpose2d(&weight, None::<&Tensor>, [2, 2], [1, 1], [0, 0], 1, [1, 1])
-                }
-            };
-            let slope = Tensor::run_backward(&[y.square().sum(Kind::Float)], &[&x], true, true).remove(0);
-            Tensor::run_backward(&[slope.square().mean(Kind::Float)], &[&weight], false, false).remove(0)
-        };
-        let (ours, theirs) = (penalty(true), penalty(false));
-        assert!(close(&ours, &theirs, 1e-4 * theirs.abs().max().double_value(&[])), "{x:?} {weight:?}");
-    }
-}
-
 #[test]
 fn sums_over_pairs_are_the_matrix_s() {
     use gan_sys::pairs::cubic_kernel_sum;
@@ -314,21 +234,6 @@ fn sums_over_pairs_are_the_matrix_s() {
     assert!(cubic_kernel_sum(&a, Some(&randn(&[4, 5], 2))).is_err(), "other lengths");
     assert!(cubic_kernel_sum(&a.tr(), None).is_err(), "other layouts");
     assert!(cubic_kernel_sum(&a.to_kind(Kind::Double), None).is_err(), "other kinds");
-}
-
-#[test]
-fn convolutions_heed_autocast_and_who_is_asked_for() {
-    let x = format::channels_last(&randn(&[2, 3, 8, 8], 1)).expect("format");
-    let weight = randn(&[4, 3, 4, 4], 2).set_requires_grad(true);
-    {
-        let _on = Autocast::enter(Device::Cpu, AutocastDtype::Bf16).expect("autocast");
-        let y = convolution::convolution(&x, &weight, None, (2, 1), false).expect("convolution");
-        assert_eq!(y.kind(), Kind::BFloat16);
-        let grads = Tensor::run_backward(&[y.sum(Kind::Float)], &[&weight], false, false);
-        assert_eq!((grads[0].kind(), grads[0].size()), (Kind::Float, weight.size()));
-    }
-    let error = convolution::convolution(&x, &randn(&[4, 5, 4, 4], 2), None, (2, 1), false);
-    assert!(error.is_err(), "3 channels are not 5");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! A convolution's weight is plain when an [`Init`] is given, or spectrally normalised
 //! ([`Init::with_spectral_norm`]). Plain layers have `forward`; `forward_in` serves both.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::weight::{Weight, WeightOptions};
 use crate::nn::{Init, Scope};
-use gan_sys::convolution::convolution;
+use gan_sys::convolution::{convolution, reflected_convolution};
 use tch::Tensor;
 
 /// Which statistics normalisations use.
@@ -64,6 +64,23 @@ impl Conv2d {
     /// A weight that is normalised; LibTorch's.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.convolve(x, self.weight.plain()?)
+    }
+
+    /// As [`Conv2d::forward`], of an image that is continued on every side by `padding` of its pixels, mirrored at the
+    /// outermost, instead of by zeros.
+    ///
+    /// # Shapes
+    /// `[N, in, H, W]` to `[N, out, (H + 2 padding - kernel) / stride + 1, ...]`
+    ///
+    /// # Errors
+    /// Options that pad with zeros as well; a weight that is normalised; an image that is not larger than `padding`.
+    pub fn forward_reflected(&self, x: &Tensor, padding: i64) -> Result<Tensor> {
+        if self.options.padding != 0 {
+            let why = format!("must be 0 under a reflection, not {}", self.options.padding);
+            return Err(Error::Config { field: "padding".to_owned(), why });
+        }
+        let weight = self.weight.plain()?;
+        Ok(reflected_convolution(x, weight, self.bias.as_ref(), (self.options.stride, padding))?)
     }
 
     /// As [`Conv2d::forward`], for any weight.

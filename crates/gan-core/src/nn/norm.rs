@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::nn::{Init, Scope};
+use gan_sys::norm::instance_norm;
 use tch::Tensor;
 
 const EPS: f64 = 1e-5;
@@ -19,16 +20,23 @@ impl InstanceNorm2d {
     /// # Errors
     /// Images of one pixel, which would all become 0; LibTorch's.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_sloped(x, 1.0)
+    }
+
+    /// As [`InstanceNorm2d::forward`], then a leaky ReLU of this slope, in one pass over memory; 0 is a plain ReLU.
+    ///
+    /// # Shapes
+    /// `[N, C, H, W]` to the same
+    ///
+    /// # Errors
+    /// As [`InstanceNorm2d::forward`].
+    pub fn forward_sloped(&self, x: &Tensor, slope: f64) -> Result<Tensor> {
         let size = x.size();
         if size.len() != 4 || size[2] * size[3] < 2 {
             let expected = "[_, _, H, W] with more than one pixel".to_owned();
             return Err(Error::Shape { what: "instance norm input".to_owned(), expected, got: size });
         }
-        // Of one image LibTorch 2.11's gradient is wrong where what comes back is channels-last.
-        if !x.is_contiguous() {
-            return Ok(x.f_group_norm(size[1], None::<&Tensor>, None::<&Tensor>, EPS, true)?);
-        }
-        Ok(x.f_instance_norm(None::<&Tensor>, None, None, None, true, 0.0, EPS, true)?)
+        Ok(instance_norm(x, EPS, slope)?)
     }
 }
 
