@@ -61,6 +61,8 @@ fn instance_norm_and_its_gradient_are_the_formula_s() {
                         false,
                     );
                     let [of_y, of_x] = [off(&y, &exact[0]), off(&slopes[0], &exact[1])];
+                    // LibTorch subtracts the mean from what it has scaled.
+                    let bound = if ours { bound } else { 2e-5 };
                     // Of two pixels the gradient is all but 0.
                     let whole = shape[2] * shape[3] > 2;
                     assert!(
