@@ -129,6 +129,48 @@ fn two_folders_and_statistics_are_compared() {
 }
 
 #[test]
+fn images_are_compared_with_their_partners() {
+    let place = Place::new();
+    drop(pictures(&place.path("real"), 0, 30));
+    drop(pictures(&place.path("fake"), 0, 20));
+    // Another ending, colour, and a name that is in one folder only.
+    let picture = image::open(place.path("fake/00003.png")).expect("a picture");
+    picture.to_rgb8().save(place.path("fake/00003.bmp")).expect("a BMP");
+    std::fs::remove_file(place.path("fake/00003.png")).expect("a file");
+    picture.save(place.path("fake/stranger.png")).expect("a PNG");
+    // One differs by 51 levels everywhere: 20 log10(255 / 51).
+    let flat = |name: &str, level| {
+        image::GrayImage::from_pixel(28, 28, image::Luma([level])).save(place.path(name)).expect("a PNG");
+    };
+    flat("real/00007.png", 100);
+    flat("fake/00007.png", 151);
+    let evaluate = |more: &[&str]| {
+        let done =
+            place.gan(&[&["evaluate", "fake", "--against", "real", "--json", "--metrics"], more].concat());
+        let done = done.succeeded();
+        (scores(&done.out), done.err)
+    };
+    let (facts, said) = evaluate(&["psnr,ssim"]);
+    let expected = (19.0 * 100.0 + 20.0 * 5f64.log10()) / 20.0;
+    assert!((score(&facts, "psnr") - expected).abs() < 1e-9, "{facts}");
+    assert!(score(&facts, "ssim") > 0.9 && score(&facts, "ssim") < 1.0);
+    assert_eq!(facts["extractor"], "pixels");
+    assert_eq!(
+        facts["protocol"]["pairs"],
+        "20 by their files' names, of which 19 are equal, psnr 100 dB; spread: the mean's standard error; ssim: Gaussian window of 11 x 11, per channel"
+    );
+    for part in [
+        "1 of fake have no partner and are left out of pairs: stranger",
+        "10 of real have no partner and are left out of pairs: 00020, 00021, 00022, ...",
+    ] {
+        assert!(said.contains(part), "no `{part}` in {said}");
+    }
+    let (facts, _) = evaluate(&["retrieval,fid,psnr", "--extractor", "clothes"]);
+    assert!(score(&facts, "retrieval top-1") >= 0.9 && score(&facts, "retrieval top-10") >= 0.95, "{facts}");
+    assert!(score(&facts, "fid") > 0.0 && (score(&facts, "psnr") - expected).abs() < 1e-9);
+}
+
+#[test]
 fn what_cannot_be_scored_is_said_in_one_sentence() {
     let place = Place::new();
     drop(pictures(&place.path("a"), 0, 20));
@@ -140,8 +182,43 @@ fn what_cannot_be_scored_is_said_in_one_sentence() {
     Tensor::write_npz(&[("mu", &zeros)], place.path("half.npz")).expect("a file");
     let small = [("mu", &zeros), ("sigma", &Tensor::eye(3, (Kind::Double, Device::Cpu)))];
     Tensor::write_npz(&small, place.path("small.npz")).expect("a file");
+    drop(pictures(&place.path("others"), 40, 3));
+    drop(pictures(&place.path("twice"), 0, 2));
+    std::fs::copy(place.path("twice/00001.png"), place.path("twice/00001.bmp")).expect("a file");
+    std::fs::create_dir(place.path("large")).expect("a folder");
+    image::GrayImage::new(30, 28).save(place.path("large/00002.png")).expect("a PNG");
+    std::fs::create_dir(place.path("tiny")).expect("a folder");
+    image::GrayImage::new(8, 9).save(place.path("tiny/00002.png")).expect("a PNG");
     for (code, arguments, sentence) in [
-        (1, &["nothing", "--against", "a"][..], "nothing"),
+        (
+            2,
+            &["a", "--against", "others", "--metrics", "psnr"][..],
+            "no file of a has the name of one of others (endings apart): 00000, 00001, 00002, ...",
+        ),
+        (1, &["twice", "--against", "a", "--metrics", "psnr"], "has the name of twice/00001"),
+        (
+            2,
+            &["large", "--against", "a", "--metrics", "psnr"],
+            "large/00002.png is 30 x 28 and its partner a/00002.png 28 x 28; pairs must have one size",
+        ),
+        (
+            1,
+            &["tiny", "--against", "tiny", "--metrics", "ssim"],
+            "ssim: images of 8 x 9 are smaller than its window of 11 x 11; leave it out",
+        ),
+        (2, &["a", "--against", "small.npz", "--metrics", "psnr"], "small.npz is no folder or zip of images"),
+        (
+            2,
+            &["a", "--against", "a", "--metrics", "fid,feature-distance"],
+            "--metrics feature-distance: the extractor clothes shows no depths; use --extractor mobilenet",
+        ),
+        (
+            2,
+            &["a", "--against", "a", "--metrics", "feature-distance", "--extractor", "mobilenet"],
+            "its weights are not here; run `gan data fetch mobilenet-v2`",
+        ),
+        (1, &["a", "--against", "a", "--extractor", "mobilenet", "--mobilenet", "wrong.pth"], "wrong.pth"),
+        (1, &["nothing", "--against", "a"], "nothing"),
         (2, &["a"], "name the real images with --against"),
         (1, &["empty", "--against", "a"], "empty"),
         (

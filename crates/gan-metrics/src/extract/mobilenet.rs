@@ -159,6 +159,10 @@ impl Extract for MobileNet {
         Ok(self.parts(images, None)?.0)
     }
 
+    fn shows_depths(&self) -> bool {
+        true
+    }
+
     /// The last outputs of strides 2, 4, 8, 16 and 32: 16, 24, 32, 96 and 320 channels.
     fn describe_with_depths(&self, images: &Tensor) -> Result<(Features, Vec<Tensor>)> {
         self.parts(images, Some(Vec::new()))

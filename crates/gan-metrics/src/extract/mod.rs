@@ -51,6 +51,11 @@ pub trait Extract {
     /// Images of another shape or kind; LibTorch's.
     fn describe(&self, images: &Tensor) -> Result<Features>;
 
+    /// Whether [`Extract::describe_with_depths`] gives maps.
+    fn shows_depths(&self) -> bool {
+        false
+    }
+
     /// As [`Extract::describe`], together with the maps at several depths that [`feature_distance`](crate::feature_distance())
     /// compares; none of extractors that show none.
     ///

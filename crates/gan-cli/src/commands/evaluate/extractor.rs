@@ -6,20 +6,23 @@ use crate::say::note;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
-use gan_metrics::extract::{Clothes, Convention, Extract, Inception, Scripted, Tap};
+use gan_metrics::extract::{Clothes, Convention, Extract, Inception, MobileNet, Scripted, Tap};
 use std::path::{Path, PathBuf};
 use tch::Kind;
 
 /// The extractor's options.
 #[derive(Debug, clap::Args)]
 pub struct Choice {
-    /// auto (Inception where its weights are there), inception, clothes (built in, for grey and small images), or a
-    /// TorchScript file: given RGB of 0 to 255 [N, 3, H, W] it returns features [N, D]
+    /// auto (Inception where its weights are there), inception, clothes (built in, for grey and small images), mobilenet (for
+    /// natural images in colour; `gan data fetch mobilenet-v2` gets its weights), or a TorchScript file: given RGB of 0 to 255 [N, 3, H, W] it returns features [N, D]
     #[arg(long, default_value = "auto", value_name = "NAME|FILE.pt")]
     extractor: String,
     /// Inception's weights, of PyTorch or safetensors
     #[arg(long, value_name = "FILE")]
     inception: Option<PathBuf>,
+    /// MobileNetV2's weights, torchvision's of PyTorch or safetensors [default: those that were fetched]
+    #[arg(long, value_name = "FILE")]
+    mobilenet: Option<PathBuf>,
     /// Inception's features: 64, 192, 768 or 2048
     #[arg(long, default_value_t = 2048, value_name = "N")]
     features: i64,
@@ -49,6 +52,8 @@ enum Precision {
 
 /// The published weights, by the name that most programs save them under.
 const FILE: &str = "pt_inception-2015-12-05-6726825d.pth";
+/// Below the cache folder, where `gan data fetch mobilenet-v2` puts them.
+const MOBILENET: &str = "mobilenet-v2/mobilenet_v2-b0353104.pth";
 const WHERE: &str = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights";
 
 impl Choice {
@@ -72,14 +77,26 @@ impl Choice {
                 ));
                 Ok(Box::new(Clothes::new(policy)?))
             }
+            ("mobilenet", _) => self.mobilenet(policy),
             ("clothes", _) => Ok(Box::new(Clothes::new(policy)?)),
             (path, _) if Path::new(path).is_file() => {
                 Ok(Box::new(Scripted::open(Path::new(path), policy.device)?))
             }
             (word, _) => Err(usage(format!(
-                "--extractor {word}: there is no such file; expected auto, inception, clothes or a TorchScript file"
+                "--extractor {word}: there is no such file; expected auto, inception, clothes, mobilenet or a TorchScript file"
             ))),
         }
+    }
+
+    fn mobilenet(&self, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
+        let fetched =
+            dataset::cache_folder().map(|folder| folder.join(MOBILENET)).filter(|path| path.is_file());
+        let Some(path) = self.mobilenet.clone().or(fetched) else {
+            return Err(usage(
+                "--extractor mobilenet: its weights are not here; run `gan data fetch mobilenet-v2`, or name a file with --mobilenet",
+            ));
+        };
+        Ok(Box::new(MobileNet::open(&path, policy.device)?))
     }
 
     fn inception(&self, path: &Path, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {

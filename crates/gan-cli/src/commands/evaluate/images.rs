@@ -5,6 +5,7 @@ use anyhow::Result;
 use gan_core::error::Error;
 use gan_data::{DataSet, Original, Originals};
 use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tch::{Kind, Tensor};
 
@@ -131,6 +132,22 @@ impl Images {
             hash.update(&image.pixels);
         }
         hash
+    }
+
+    /// What an image is called in messages: its file, where it has one.
+    pub fn image_name(&self, index: usize) -> PathBuf {
+        match &self.set {
+            Set::Original(set) => set.image_name(index),
+            Set::Fitted(_) => PathBuf::from(format!("image {index}")),
+        }
+    }
+
+    /// One image.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn image(&self, index: usize) -> Result<Original> {
+        Ok(self.load(index)?.0)
     }
 
     /// Its class in this comparison, or -1.

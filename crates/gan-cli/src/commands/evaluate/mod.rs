@@ -4,6 +4,7 @@ mod beyond;
 mod extractor;
 mod images;
 mod kept;
+mod pairs;
 mod report;
 mod side;
 
@@ -14,8 +15,11 @@ use crate::latents;
 use crate::machine::Machine;
 use crate::say::note;
 use anyhow::Result;
+use gan_core::device::DevicePolicy;
 use gan_metrics::extract::Extract;
+use gan_metrics::paired::PairScore;
 use gan_metrics::scores::{Gathered, Score, ScoreOptions, scores, warnings};
+use pairs::Pairs;
 use side::Side;
 use std::path::PathBuf;
 
@@ -32,10 +36,12 @@ pub struct Args {
     against: Option<String>,
     /// fid, kid, prdc (precision, recall, density, coverage), is, fid-infinity, fid-per-class, class-accuracy and
     /// class-diversity (of conditional GANs), swd (sliced Wasserstein, of
-    /// pixels), ppl (perceptual path length, of generators); all: those that ask for no classes
+    /// pixels), ppl (perceptual path length, of generators); all: those that ask for no classes. Of pairs, images of two folders
+    /// whose files have the same names but for their endings: psnr, ssim, feature-distance (of --extractor mobilenet), retrieval
+    /// (how often of all real images an image's own partner is the nearest in the extractor's features)
     #[arg(long, value_delimiter = ',', default_value = "fid,kid,prdc", value_name = "NAMES")]
     metrics: Vec<String>,
-    /// Images of each side that are looked at [default: all real ones, at most 50000, and as many generated]
+    /// Images of each side, or pairs, that are looked at [default: all real ones, at most 50000, and as many generated; all pairs]
     #[arg(long, value_parser = amount::positive, value_name = "N")]
     count: Option<u64>,
     #[command(flatten)]
@@ -71,6 +77,7 @@ Examples:
   gan evaluate runs/cgan-fashion-mnist-001 --against held-out --metrics fid,class-accuracy,class-diversity
   gan evaluate runs/mine --count 50k --metrics fid,is --inception pt_inception-2015-12-05-6726825d.pth
   gan evaluate generated/ --against photos.zip                 two sets of images
+  gan evaluate restored/ --against originals/ --metrics psnr,ssim,feature-distance,retrieval --extractor mobilenet
   gan evaluate generated/ --against statistics.npz --metrics fid --convention pytorch-fid";
 
 /// Most images of a side, if nobody says how many.
@@ -98,7 +105,12 @@ pub fn run(args: Args) -> Result<()> {
         }
         wanted.retain(|word| *word != Wanted::Paths);
     }
+    let of_pairs: Vec<PairScore> = wanted.iter().filter_map(|word| word.of_pairs()).collect();
+    if wanted.len() == of_pairs.len() {
+        return score_pairs(&args, [&subject, &real], &of_pairs, &policy);
+    }
     let extractor = args.extractor.open(&policy)?;
+    check_depths(&of_pairs, extractor.as_ref())?;
     let of_features: Vec<Score> = wanted.iter().filter_map(|word| word.of_features()).collect();
     let keeps = of_features.iter().any(|score| score.needs_features());
     if (keeps || wanted.contains(&Wanted::Pixels)) && (subject.is_statistics() || real.is_statistics()) {
@@ -121,6 +133,10 @@ pub fn run(args: Args) -> Result<()> {
     };
     check_classes(&of_features, [&subject, &real], extractor.as_ref(), &options)?;
     subject.ask_like(&real, count)?;
+    let pairs = match of_pairs.is_empty() {
+        true => None,
+        false => Some(Pairs::find(&subject, &real, args.count)?.score(&of_pairs, Some(extractor.as_ref()))?),
+    };
 
     let reals = gathered(&real, extractor.as_ref(), keeps, count, !args.no_cache)?;
     let fakes = subject.gather(extractor.as_ref(), keeps, count)?;
@@ -135,8 +151,43 @@ pub fn run(args: Args) -> Result<()> {
     if let (true, Side::Generated(generated)) = (wanted.contains(&Wanted::Paths), &subject) {
         rows.push(beyond::ppl(generated, extractor.as_ref(), count, args.seed)?);
     }
-    let protocol = report::protocol(&args, &subject, &real, extractor.as_ref(), [&fakes, &reals]);
-    report::write(&args, &subject, &protocol, extractor.as_ref(), &rows)
+    let mut protocol = report::protocol(&args, &subject, &real, extractor.as_ref(), [&fakes, &reals]);
+    if let Some(scores) = &pairs {
+        rows.extend(scores.rows());
+        protocol.push(report::of_pairs(scores));
+    }
+    report::write(&args, &subject, &protocol, &extractor.short_name(), &rows)
+}
+
+/// Scores of pairs and no others: nothing is extracted that these do not need.
+fn score_pairs(
+    args: &Args,
+    [subject, real]: [&Side; 2],
+    wanted: &[PairScore],
+    policy: &DevicePolicy,
+) -> Result<()> {
+    let needs_extractor = wanted.iter().any(|score| score.needs_extractor());
+    let extractor = if needs_extractor { Some(args.extractor.open(policy)?) } else { None };
+    if let Some(extractor) = &extractor {
+        check_depths(wanted, extractor.as_ref())?;
+    }
+    let scores = Pairs::find(subject, real, args.count)?.score(wanted, extractor.as_deref())?;
+    let mut protocol = vec![("generated", subject.name()), ("real", real.name())];
+    protocol.extend(extractor.as_ref().map(|extractor| ("extractor", extractor.name())));
+    protocol.push(report::of_pairs(&scores));
+    let name = extractor.map_or_else(|| "pixels".to_owned(), |extractor| extractor.short_name());
+    report::write(args, subject, &protocol, &name, &scores.rows())
+}
+
+/// Before anything is extracted: whether the extractor can compare at several depths.
+fn check_depths(wanted: &[PairScore], extractor: &dyn Extract) -> Result<()> {
+    if wanted.contains(&PairScore::FeatureDistance) && !extractor.shows_depths() {
+        return Err(usage(format!(
+            "--metrics feature-distance: the extractor {} shows no depths; use --extractor mobilenet",
+            extractor.short_name()
+        )));
+    }
+    Ok(())
 }
 
 /// The extractor's numbers for the classes; none if there is one that it does not know.
@@ -192,16 +243,23 @@ enum Wanted {
     Pixels,
     /// The perceptual path length of a generator.
     Paths,
+    /// A score of images with their partners.
+    Pairs(PairScore),
 }
 
 impl Wanted {
     fn all() -> Vec<(&'static str, Self)> {
         let features = Score::ALL.iter().map(|(word, score)| (*word, Self::Features(*score)));
-        features.chain([("swd", Self::Pixels), ("ppl", Self::Paths)]).collect()
+        let pairs = PairScore::ALL.iter().map(|(word, score)| (*word, Self::Pairs(*score)));
+        features.chain([("swd", Self::Pixels), ("ppl", Self::Paths)]).chain(pairs).collect()
     }
 
     fn of_features(self) -> Option<Score> {
         if let Self::Features(score) = self { Some(score) } else { None }
+    }
+
+    fn of_pairs(self) -> Option<PairScore> {
+        if let Self::Pairs(score) = self { Some(score) } else { None }
     }
 }
 
@@ -210,9 +268,11 @@ fn wanted(words: &[String]) -> Result<Vec<Wanted>> {
     let known: Vec<&str> = all.iter().map(|(word, _)| *word).collect();
     let mut wanted = Vec::new();
     for word in words.iter().map(|word| word.trim()) {
-        // Per class only where there are classes, which nobody promised.
+        // Per class only where there are classes, and of pairs where there are some, which nobody promised.
         let is_meant = |(name, score): &&(&str, Wanted)| match word {
-            "all" => score.of_features().is_none_or(|score| !score.needs_classes()),
+            "all" => {
+                score.of_pairs().is_none() && score.of_features().is_none_or(|score| !score.needs_classes())
+            }
             _ => *name == word,
         };
         let scores: Vec<Wanted> = all.iter().filter(is_meant).map(|(_, score)| *score).collect();

@@ -3,9 +3,11 @@
 use super::Args;
 use super::beyond;
 use super::side::Side;
-use crate::say::line;
+use crate::say::{line, thousands};
 use anyhow::{Context, Result};
 use gan_metrics::extract::Extract;
+use gan_metrics::paired::PairScores;
+use gan_metrics::psnr::CAP;
 use gan_metrics::scores::{Gathered, Row};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -43,6 +45,31 @@ pub fn protocol(
     lines
 }
 
+/// What scores of pairs mean nothing without.
+pub fn of_pairs(scores: &PairScores) -> (&'static str, String) {
+    let count = scores.count;
+    let mut text = format!("{} by their files' names", thousands(count));
+    if scores.equal > 0 {
+        text += &format!(", of which {} are equal, psnr {CAP} dB", thousands(scores.equal));
+    }
+    text += "; spread: the mean's standard error";
+    if scores.ssim.is_some() {
+        text += "; ssim: Gaussian window of 11 x 11, per channel";
+    }
+    if scores.feature_distance.is_some() {
+        text += "; feature-distance: 5 depths of equal weight, not LPIPS";
+    }
+    if scores.retrieval.is_some() {
+        let chance = |places: f64| (places / count as f64).min(1.0);
+        text += &format!(
+            "; retrieval by chance: top-1 {}, top-10 {}",
+            figures(chance(1.0)),
+            figures(chance(10.0))
+        );
+    }
+    ("pairs", text)
+}
+
 /// Prints, and writes where that was asked for or a run is scored.
 ///
 /// # Errors
@@ -51,10 +78,10 @@ pub fn write(
     args: &Args,
     subject: &Side,
     protocol: &[(&str, String)],
-    extractor: &dyn Extract,
+    extractor: &str,
     rows: &[Row],
 ) -> Result<()> {
-    let mut facts = json!({ "extractor": extractor.short_name() });
+    let mut facts = json!({ "extractor": extractor });
     facts["protocol"] =
         protocol.iter().map(|(what, text)| ((*what).to_owned(), Value::from(text.as_str()))).collect();
     facts["scores"] = serde_json::to_value(rows).context("JSON")?;
@@ -74,19 +101,19 @@ pub fn write(
 }
 
 /// `RUN/scores/000200064-clothes.json`
-fn place(subject: &Side, extractor: &dyn Extract) -> Option<PathBuf> {
+fn place(subject: &Side, extractor: &str) -> Option<PathBuf> {
     let Side::Generated(generated) = subject else { return None };
-    let name = format!("{:09}-{}.json", generated.images, extractor.short_name());
+    let name = format!("{:09}-{extractor}.json", generated.images);
     Some(generated.run.as_ref()?.join("scores").join(name))
 }
 
-fn print(protocol: &[(&str, String)], extractor: &dyn Extract, rows: &[Row]) {
+fn print(protocol: &[(&str, String)], extractor: &str, rows: &[Row]) {
     for (what, text) in protocol {
         line(format_args!("{what:<10} {text}"));
     }
     let name = |row: &Row| match row.score.as_str() {
-        "swd" => row.score.clone(), // of pixels
-        score => format!("{score} ({})", extractor.short_name()),
+        "swd" | "psnr" | "ssim" => row.score.clone(), // of pixels
+        score => format!("{score} ({extractor})"),
     };
     let width = rows.iter().map(|row| name(row).len()).max().unwrap_or(0);
     line(format_args!("\n{:width$} {:>10} {:>10} {:>12}", "", "score", "spread", "real on real"));
