@@ -115,7 +115,8 @@ fn pix2pix(criterion: &mut Criterion) {
         policy.apply();
         let config = pix2pix::Config::preset(preset).expect("a preset");
         let (size, small) = (config.size, config.size / config.scale);
-        let sides = [[config.batch, config.channels_a, small, small], [config.batch, config.channels_b, size, size]];
+        let sides =
+            [[config.batch, config.channels_a, small, small], [config.batch, config.channels_b, size, size]];
         let mut data = Synthetic::pairs(sides, 1, policy.device);
         let mut gan = pix2pix::Pix2Pix::new(config, &policy, 1).expect("a GAN");
         let folder = tempfile::tempdir().expect("a folder for the run");

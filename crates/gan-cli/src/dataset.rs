@@ -7,7 +7,9 @@ use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
 use gan_core::variant::{Attribute, Panel};
-use gan_data::{Broken, DataSet, ImageSource, Options, PointSet, PointSource, Sampling, Stacked, StackedSource};
+use gan_data::{
+    Broken, DataSet, ImageSource, Options, PointSet, PointSource, Sampling, Stacked, StackedSource,
+};
 use gan_report::Picture;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use crate::dataset::Drawn;
 use crate::evaluation::Evaluation;
 use crate::failure::usage;
-use crate::pairs::DrawnPairs;
 use crate::pair_evaluation::PairEvaluation;
+use crate::pairs::DrawnPairs;
 use anyhow::Result;
 use gan_core::player::Player;
 use gan_core::trainer::{Checkpoint, Identity, Parts, Tick, Trainer};
@@ -78,7 +78,9 @@ impl Model {
             Self::Generator(gan) => Ok(gan),
             Self::Translator(gan) => {
                 let name = gan.name();
-                Err(usage(format!("{name} makes images from images, not from noise; use `gan translate RUN IMAGES`")))
+                Err(usage(format!(
+                    "{name} makes images from images, not from noise; use `gan translate RUN IMAGES`"
+                )))
             }
         }
     }

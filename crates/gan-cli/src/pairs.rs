@@ -10,10 +10,11 @@ use gan_core::error::Error;
 use gan_core::settings::PairShape;
 use gan_core::tensor::grid::side_by_side;
 use gan_core::variant::Panel;
-use gan_data::{
-    Broken, DataSet, DomainSource, Domains, ImageSource, Options, PairSource, PairedSet, Sampling, Task, TaskSource,
-};
 use gan_data::Pairs as Folder;
+use gan_data::{
+    Broken, DataSet, DomainSource, Domains, ImageSource, Options, PairSource, PairedSet, Sampling, Task,
+    TaskSource,
+};
 use gan_report::Picture;
 use std::sync::Arc;
 use tch::{Tensor, no_grad};
@@ -138,7 +139,8 @@ fn open_part(data: &DataConfig, shape: &PairShape, given: [bool; 2], held_out: b
             Task::Colorize {} => 3,
             _ => channels[1],
         };
-        let set = DataSet::open(&data.source, &options(data, shape, wanted, held_out)).map_err(Error::from)?;
+        let set =
+            DataSet::open(&data.source, &options(data, shape, wanted, held_out)).map_err(Error::from)?;
         let made = Pairs::Made(Arc::new(set), task);
         made.channels()?;
         return Ok(made);
@@ -160,7 +162,10 @@ fn open_part(data: &DataConfig, shape: &PairShape, given: [bool; 2], held_out: b
                 "names no pairs: --data FOLDER of A|B pictures or with folders A and B, --domain-a and --domain-b with equal \
                  file names, or --task with any images (inpaint, superres, colorize, denoise, edges)",
             ),
-            false => refuse("data", "names no domains: --domain-a and --domain-b, or --data FOLDER with trainA and trainB"),
+            false => refuse(
+                "data",
+                "names no domains: --domain-a and --domain-b, or --data FOLDER with trainA and trainB",
+            ),
         },
         ([false, false], true) => {
             let folder = Folder::open(&data.source, &options, channels).map_err(Error::from)?;
@@ -253,7 +258,9 @@ impl Pairs {
         let (batch, count) = (config.gan.batch(), self.count());
         if batch as u64 > count {
             let field = format!("{}.batch", config.gan.variant().word());
-            let why = format!("{batch} is more than the {count} images that there are; use --batch {count} or less");
+            let why = format!(
+                "{batch} is more than the {count} images that there are; use --batch {count} or less"
+            );
             return Err(Error::config(field, why).into());
         }
         let readable = |set: &DataSet| set.samples(1).map(|_| ()).map_err(Error::from);
@@ -274,13 +281,22 @@ impl Pairs {
         self.batches(config, config.train.seed, batch, policy)
     }
 
-    fn batches(&self, config: &RunConfig, seed: u64, batch: usize, policy: &DevicePolicy) -> Result<DrawnPairs> {
+    fn batches(
+        &self,
+        config: &RunConfig,
+        seed: u64,
+        batch: usize,
+        policy: &DevicePolicy,
+    ) -> Result<DrawnPairs> {
         let sampling = Sampling { workers: config.data.workers, ..Sampling::new(batch, seed) };
         let device = policy.device;
         Ok(match self {
-            Self::Domains([a, b], _) => {
-                DrawnPairs::Domains(Box::new(DomainSource::new(Arc::clone(a), Arc::clone(b), sampling, device)?))
-            }
+            Self::Domains([a, b], _) => DrawnPairs::Domains(Box::new(DomainSource::new(
+                Arc::clone(a),
+                Arc::clone(b),
+                sampling,
+                device,
+            )?)),
             Self::Given(set) => DrawnPairs::Given(Box::new(PairSource::new(set, sampling, device)?)),
             Self::Made(set, task) => {
                 let images = ImageSource::new(Arc::clone(set), sampling, device)?;
@@ -293,7 +309,13 @@ impl Pairs {
     ///
     /// # Errors
     /// Data that cannot be read; no memory.
-    pub fn drawn(&self, config: &RunConfig, seed: u64, count: usize, policy: &DevicePolicy) -> Result<PairBatch> {
+    pub fn drawn(
+        &self,
+        config: &RunConfig,
+        seed: u64,
+        count: usize,
+        policy: &DevicePolicy,
+    ) -> Result<PairBatch> {
         let count = count.min(self.count() as usize).max(1);
         Ok(self.batches(config, seed, count, policy)?.next()?)
     }
@@ -302,7 +324,12 @@ impl Pairs {
     ///
     /// # Errors
     /// As [`Pairs::drawn`].
-    pub fn shown(&self, config: &RunConfig, held_out: Option<&Self>, policy: &DevicePolicy) -> Result<PairBatch> {
+    pub fn shown(
+        &self,
+        config: &RunConfig,
+        held_out: Option<&Self>,
+        policy: &DevicePolicy,
+    ) -> Result<PairBatch> {
         held_out.unwrap_or(self).drawn(config, config.train.seed, SHOWN, policy)
     }
 

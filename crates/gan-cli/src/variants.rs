@@ -5,8 +5,8 @@
 //! `size`, `channels` (of what is made; the entry names the field) and `batch` (which `--size`, `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`, and takes labels
 //! (`gan_core::settings::TakeData`); the variant itself is made by `new(config, &policy, seed)`.
 
-use anyhow::Result;
 use crate::model::Model;
+use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::settings::{PairShape, TakeData};
 use gan_core::trainer::TrainConfig;

@@ -84,4 +84,6 @@ pub use splits::Pairs;
 #[cfg(feature = "torch")]
 pub use stacked::{Stacked, StackedSource};
 #[cfg(feature = "torch")]
+pub use task::{Task, TaskSource};
+#[cfg(feature = "torch")]
 pub use two_sources::{DomainSource, PairSource};

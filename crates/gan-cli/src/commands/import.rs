@@ -56,7 +56,10 @@ pub fn run(args: Args) -> Result<()> {
                 return Err(usage(format!("{second} is not the way back of {first}: their networks differ")));
             }
             let named = |prefix: &str, weights: &Named| -> Named {
-                weights.iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.shallow_clone())).collect()
+                weights
+                    .iter()
+                    .map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.shallow_clone()))
+                    .collect()
             };
             let weights = [named("G_A", first), named("G_B", second)].into_iter().flatten().collect();
             let size = size_of(there.kind);
@@ -86,17 +89,22 @@ pub fn run(args: Args) -> Result<()> {
                 dropout: options.dropout,
                 ..pix2pix::Config::default()
             };
-            let weights = weights.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+            let weights =
+                weights.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
             (VariantConfig::Pix2pix(config), weights, size)
         }
         (VariantName::Pix2pix, _) => return Err(usage("pix2pix has one generator; name one file")),
         (other, _) => {
-            let why = format!("{} has no published weights that this program reads; cyclegan and pix2pix have", other.word());
+            let why = format!(
+                "{} has no published weights that this program reads; cyclegan and pix2pix have",
+                other.word()
+            );
             return Err(usage(why));
         }
     };
     let out = args.out.unwrap_or_else(|| {
-        let stem = args.files[0].file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem =
+            args.files[0].file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         Path::new("runs").join(format!("{}-{stem}", args.variant.word()))
     });
     write(gan, &weights, &out)?;

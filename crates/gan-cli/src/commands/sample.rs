@@ -9,11 +9,10 @@ use crate::machine::Machine;
 use crate::pictures::{self, Format, save};
 use crate::samples::Samples;
 use crate::say::line;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::variant::{GenerateOptions, ImageGan};
 use gan_data::PointSet;
-use gan_report::Picture;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
 

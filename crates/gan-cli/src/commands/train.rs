@@ -205,7 +205,10 @@ fn resolve_pairs(mut layers: Layers) -> Result<(RunConfig, DevicePolicy, Data)> 
     let given = ["channels_a", "channels_b"].map(|key| layers.is_given(key));
     let opened = pairs::open_as_is(&config, given)?;
     let channels = opened.channels()?;
-    if channels[0] != channels[1] && !layers.is_given("identity") && config.gan.variant() == VariantName::Cyclegan {
+    if channels[0] != channels[1]
+        && !layers.is_given("identity")
+        && config.gan.variant() == VariantName::Cyclegan
+    {
         note(format_args!(
             "note: the domains have {} and {} channels, so that there is no identity loss",
             channels[0], channels[1]
@@ -262,7 +265,9 @@ fn describe(config: &RunConfig, policy: &DevicePolicy, data: &Data) -> Result<()
 fn free_folder(config: &RunConfig) -> PathBuf {
     let named = [&config.data.domain_b, &config.data.source].into_iter().find(|place| !place.is_empty());
     let what = match named.map_or("", String::as_str) {
-        _ if config.data == (DataConfig { images: config.data.images, ..DataConfig::of_preset(&config.preset) }) => {
+        _ if config.data
+            == (DataConfig { images: config.data.images, ..DataConfig::of_preset(&config.preset) }) =>
+        {
             config.preset.clone()
         }
         gan_data::DEFAULT | "" => config.preset.clone(),

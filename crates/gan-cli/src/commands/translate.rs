@@ -104,7 +104,11 @@ pub fn run(args: Args) -> Result<()> {
         // One that cannot be read is no reason to leave the others.
         match image.and_then(|image| work.translate(&image, masks.as_ref(), &stem)) {
             Ok(picture) => {
-                pictures::save(&picture, &folder.join(format!("{stem}.{}", args.format.extension())), args.format)?;
+                pictures::save(
+                    &picture,
+                    &folder.join(format!("{stem}.{}", args.format.extension())),
+                    args.format,
+                )?;
                 written += 1;
             }
             Err(error) => failed.push(crate::failure::sentence(&error)),
@@ -115,13 +119,18 @@ pub fn run(args: Args) -> Result<()> {
         note(format_args!("warning: {sentence}"));
     }
     match (written, failed.len()) {
-        (0, _) => Err(anyhow::anyhow!("nothing could be translated: {}", failed.first().map_or("", String::as_str))),
+        (0, _) => {
+            Err(anyhow::anyhow!("nothing could be translated: {}", failed.first().map_or("", String::as_str)))
+        }
         (_, 0) => {
             line(format_args!("wrote {written} pictures to {}", folder.display()));
             Ok(())
         }
         (_, failed) => {
-            line(format_args!("wrote {written} pictures to {}; {failed} could not be translated", folder.display()));
+            line(format_args!(
+                "wrote {written} pictures to {}; {failed} could not be translated",
+                folder.display()
+            ));
             Ok(())
         }
     }
@@ -143,7 +152,9 @@ impl Work<'_> {
     fn check(&self) -> Result<()> {
         let word = self.task.as_ref().map(Task::word);
         if self.args.mask.is_none() && word == Some("inpaint") {
-            return Err(usage("--mask: this run fills holes; name an image, white where something is to be filled in"));
+            return Err(usage(
+                "--mask: this run fills holes; name an image, white where something is to be filled in",
+            ));
         }
         if self.args.mask.is_some() && word != Some("inpaint") {
             return Err(usage("--mask: this run fills no holes; it is for runs with the task inpaint"));
@@ -253,7 +264,9 @@ impl Inputs {
         let opened = Self(
             specs
                 .iter()
-                .map(|spec| Originals::open(spec, &Options::default()).map_err(|error| Error::from(error).into()))
+                .map(|spec| {
+                    Originals::open(spec, &Options::default()).map_err(|error| Error::from(error).into())
+                })
                 .collect::<Result<Vec<_>>>()?,
         );
         let mut seen = BTreeMap::new();
@@ -262,7 +275,9 @@ impl Inputs {
                 let name = set.image_name(index);
                 if let Some(other) = seen.insert(stem_of(&name), name.clone()) {
                     let (other, name) = (other.display(), name.display());
-                    return Err(usage(format!("{other} and {name} would be written under one name; translate them apart")));
+                    return Err(usage(format!(
+                        "{other} and {name} would be written under one name; translate them apart"
+                    )));
                 }
             }
         }

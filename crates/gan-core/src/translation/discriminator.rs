@@ -101,7 +101,7 @@ impl Discriminator {
         shape("discriminator input", images, &[ANY, self.inputs, ANY, ANY])?;
         let mut x = leaky_relu(self.first.forward(images)?, SLOPE)?;
         for (conv, norm) in &self.hidden {
-            x = leaky_relu(norm.forward(&conv.forward(&x)?, look)?, SLOPE)?;
+            x = norm.forward_sloped(&conv.forward(&x)?, look, SLOPE)?;
         }
         self.last.forward(&x)
     }

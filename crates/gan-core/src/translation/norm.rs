@@ -2,7 +2,7 @@
 
 use super::Look;
 use crate::error::Result;
-use crate::nn::{BatchNorm2d, Init, InstanceNorm2d, Mode, Scope};
+use crate::nn::{BatchNorm2d, Init, InstanceNorm2d, Mode, Scope, leaky_relu};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -41,6 +41,18 @@ pub(super) enum NormLayer {
 }
 
 impl NormLayer {
+    /// Then a leaky ReLU of this slope, 0 for a plain one: in one pass over memory where that is to be had.
+    ///
+    /// # Shapes
+    /// `[N, C, H, W]` to the same
+    pub fn forward_sloped(&self, x: &Tensor, look: Look, slope: f64) -> Result<Tensor> {
+        match self {
+            Self::Instance(norm) => norm.forward_sloped(x, slope),
+            Self::Batch(_) if slope == 0.0 => Ok(self.forward(x, look)?.f_relu()?),
+            Self::Batch(_) => Ok(leaky_relu(self.forward(x, look)?, slope)?),
+        }
+    }
+
     /// # Shapes
     /// `[N, C, H, W]` to the same
     pub fn forward(&self, x: &Tensor, look: Look) -> Result<Tensor> {

@@ -51,15 +51,15 @@ impl Resnet {
     pub fn forward(&self, images: &Tensor, look: Look) -> Result<Tensor> {
         let (first, norm) = &self.first;
         let mut x = first.forward(&images.f_reflection_pad2d([3; 4])?)?; // [N, width, H, W]
-        x = norm.forward(&x, look)?.f_relu()?;
+        x = norm.forward_sloped(&x, look, 0.0)?;
         for (conv, norm) in &self.halvings {
-            x = norm.forward(&conv.forward(&x)?, look)?.f_relu()?; // [N, 2 width, H / 2, W / 2], [N, 4 width, H / 4, W / 4]
+            x = norm.forward_sloped(&conv.forward(&x)?, look, 0.0)?; // [N, 2 width, H / 2, W / 2], [N, 4 width, H / 4, W / 4]
         }
         for block in &self.blocks {
             x = block.forward(&x, look)?;
         }
         for (conv, norm) in &self.doublings {
-            x = norm.forward(&conv.forward(&x)?, look)?.f_relu()?; // [N, 2 width, H / 2, W / 2], [N, width, H, W]
+            x = norm.forward_sloped(&conv.forward(&x)?, look, 0.0)?; // [N, 2 width, H / 2, W / 2], [N, width, H, W]
         }
         Ok(self.last.forward(&x.f_reflection_pad2d([3; 4])?)?.f_tanh()?)
     }
@@ -87,7 +87,7 @@ impl Block {
     fn forward(&self, x: &Tensor, look: Look) -> Result<Tensor> {
         let ((first, first_norm), (second, second_norm)) = (&self.first, &self.second);
         let mut y = first.forward(&x.f_reflection_pad2d([1; 4])?)?;
-        y = first_norm.forward(&y, look)?.f_relu()?;
+        y = first_norm.forward_sloped(&y, look, 0.0)?;
         if self.dropout {
             y = dropout(y, look)?;
         }
