@@ -223,12 +223,14 @@ char *gan_convolution(const Tensor *x, const Tensor *weight, const Tensor *bias,
     Tensor input = cast(*x), kernel = cast(*weight);
     c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     Border border{padding, reflects != 0};
+    TORCH_CHECK(input.dim() == 4, "convolution: images are needed, not ", input.sizes());
+    Window around{border, input.size(2), input.size(3)};
     if (stride == 1 && !transposed && winograd3x3::pays(input, kernel, border)) {
-      *result = new Tensor(bilinear::Gather<Keeping>::apply(input, kernel, offset, Window{border, input.size(2), input.size(3)}));
+      *result = new Tensor(bilinear::Gather<Keeping>::apply(input, kernel, offset, around));
       return;
     }
     if (stride == 1 && !transposed && few_channels::pays(input, kernel, border)) {
-      *result = new Tensor(bilinear::Gather<Few>::apply(input, kernel, offset, Window{border, input.size(2), input.size(3)}));
+      *result = new Tensor(bilinear::Gather<Few>::apply(input, kernel, offset, around));
       return;
     }
     if (reflects) {

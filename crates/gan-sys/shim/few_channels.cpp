@@ -13,7 +13,7 @@ namespace few_channels {
 namespace {
 constexpr int64_t QUAD = 4;    // the most channels that are few
 constexpr int64_t BAND = 16;   // rows of a task
-constexpr int64_t FEWEST = 9;  // taps for which a product of them all pays
+constexpr int64_t FEWEST = 9;  // taps, of all channels, for which a product of them all pays
 
 typedef float Quad __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -70,7 +70,8 @@ Tensor gather_of(const Tensor &large, const Tensor &weight, const std::optional<
     std::vector<const float *> pixels(of_column.size());
     for (int64_t row = first; row < last + kernel - 1; ++row) {
       if (of_row[row] < 0) continue;
-      product_of<T>(wide, columns, inner, x + (image * tall + of_row[row]) * wide * pitch, pitch, w, columns, product_row, columns);
+      product_of<T>(wide, columns, inner, x + (image * tall + of_row[row]) * wide * pitch, pitch, w, columns, product_row,
+                    columns);
       for (int64_t tap = 0; tap < kernel; ++tap) {
         int64_t target = row - tap;
         if (target < first || target >= last) continue;

@@ -34,7 +34,8 @@ VECTORIZED void moments(const T *x, int64_t count, int64_t channels, float *mean
 INLINE Lanes sloped(Lanes x, Lanes decides, float slope) { return decides > 0.0f ? x : slope * x; }
 
 template <class T>
-VECTORIZED void normalise(const T *x, T *y, int64_t count, int64_t channels, const float *mean, const float *scale, float slope) {
+VECTORIZED void normalise(const T *x, T *y, int64_t count, int64_t channels, const float *mean, const float *scale,
+                          float slope) {
   for (int64_t i = 0; i < count * channels; i += channels)
     for (int64_t c = 0; c < channels; c += LANES) {
       Lanes value = (load(x + i + c) - load(mean + c)) * load(scale + c);

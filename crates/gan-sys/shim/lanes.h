@@ -23,5 +23,7 @@ INLINE Lanes load(const BFloat16 *from) {
   return (Lanes)(__builtin_convertvector(*reinterpret_cast<const Halves *>(from), Words) << 16);
 }
 INLINE void store(float *to, Lanes x) { *reinterpret_cast<Lanes *>(to) = x; }
-INLINE void store(BFloat16 *to, Lanes x) { *reinterpret_cast<Halves *>(to) = __builtin_convertvector(rounded(x) >> 16, Halves); }
+INLINE void store(BFloat16 *to, Lanes x) {
+  *reinterpret_cast<Halves *>(to) = __builtin_convertvector(rounded(x) >> 16, Halves);
+}
 }  // namespace

@@ -245,7 +245,8 @@ Tensor weight_gradient_of(const Tensor &small, const Tensor &large, const Border
       float *m = own(products);
       int64_t s = task / (inputs / BLOCK) * ROWS, l = task % (inputs / BLOCK) * BLOCK;
       for (int64_t k = 0; k < PRODUCTS; ++k)
-        product<float>(ROWS, count, e + k * e_step + s * pitch, pitch, panel(d + k * d_step, depth, 0, l), m + k * m_step, BLOCK);
+        product<float>(ROWS, count, e + k * e_step + s * pitch, pitch, panel(d + k * d_step, depth, 0, l), m + k * m_step,
+                       BLOCK);
       for (int64_t i = 0; i < ROWS; ++i) {
         float *taps[TAPS];
         for (int64_t k = 0; k < TAPS; ++k) taps[k] = w + ((s + i) * TAPS + k) * inputs + l;

@@ -89,7 +89,8 @@ struct OutputGradients {
 
 // IN x IN numbers at `from` to 6x6 factors, `step` apart; vector v lies `from_stride` and `to_stride` after the one before.
 template <class Transform, class T>
-VECTORIZED void to_factors(const T *const *from, int64_t from_stride, float *to, int64_t step, int64_t to_stride, int64_t vectors) {
+VECTORIZED void to_factors(const T *const *from, int64_t from_stride, float *to, int64_t step, int64_t to_stride,
+                           int64_t vectors) {
   constexpr int IN = Transform::IN, OUT = Transform::OUT;
   for (int64_t v = 0; v < vectors; ++v) {
     Lanes half[OUT][IN], x[6], y[6];
