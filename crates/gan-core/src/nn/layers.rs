@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::nn::weight::{Weight, WeightOptions};
 use crate::nn::{Init, Scope};
-use gan_sys::convolution::{convolution, reflected_convolution};
+use gan_sys::convolution::{convolution, reflected_convolution, transposed_convolution};
 use tch::Tensor;
 
 /// Which statistics normalisations use.
@@ -176,9 +176,8 @@ impl ConvTranspose2d {
     fn convolve(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let ConvOptions { stride, padding, .. } = self.options;
         if self.output_padding > 0 {
-            let bias = self.bias.as_ref();
-            let added = [self.output_padding; 2];
-            return Ok(x.f_conv_transpose2d(weight, bias, [stride; 2], [padding; 2], added, 1, [1; 2])?);
+            let steps = (stride, padding);
+            return Ok(transposed_convolution(x, weight, self.bias.as_ref(), steps, self.output_padding)?);
         }
         if padding == 0 && x.size().get(2..) == Some(&[1; 2]) {
             return from_point(x, weight, self.bias.as_ref());

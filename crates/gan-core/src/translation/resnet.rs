@@ -50,7 +50,7 @@ impl Resnet {
     /// `[N, inputs, H, W]` to `[N, outputs, H, W]`, H and W multiples of 4
     pub fn forward(&self, images: &Tensor, look: Look) -> Result<Tensor> {
         let (first, norm) = &self.first;
-        let mut x = first.forward(&images.f_reflection_pad2d([3; 4])?)?; // [N, width, H, W]
+        let mut x = first.forward_reflected(images, 3)?; // [N, width, H, W]
         x = norm.forward_sloped(&x, look, 0.0)?;
         for (conv, norm) in &self.halvings {
             x = norm.forward_sloped(&conv.forward(&x)?, look, 0.0)?; // [N, 2 width, H / 2, W / 2], [N, 4 width, H / 4, W / 4]
@@ -61,7 +61,7 @@ impl Resnet {
         for (conv, norm) in &self.doublings {
             x = norm.forward_sloped(&conv.forward(&x)?, look, 0.0)?; // [N, 2 width, H / 2, W / 2], [N, width, H, W]
         }
-        Ok(self.last.forward(&x.f_reflection_pad2d([3; 4])?)?.f_tanh()?)
+        Ok(self.last.forward_reflected(&x, 3)?.f_tanh()?)
     }
 }
 
@@ -86,12 +86,12 @@ impl Block {
 
     fn forward(&self, x: &Tensor, look: Look) -> Result<Tensor> {
         let ((first, first_norm), (second, second_norm)) = (&self.first, &self.second);
-        let mut y = first.forward(&x.f_reflection_pad2d([1; 4])?)?;
+        let mut y = first.forward_reflected(x, 1)?;
         y = first_norm.forward_sloped(&y, look, 0.0)?;
         if self.dropout {
             y = dropout(y, look)?;
         }
-        let y = second.forward(&y.f_reflection_pad2d([1; 4])?)?;
+        let y = second.forward_reflected(&y, 1)?;
         Ok(second_norm.forward(&y, look)?.f_add(x)?)
     }
 }
