@@ -6,7 +6,7 @@ use crate::fit::Fitter;
 use crate::options::{Fit, Options};
 use crate::reader::{self, Desk, Listing};
 use crate::target::Target;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A data set whose images are fitted to nothing.
 #[derive(Debug)]
@@ -35,6 +35,17 @@ impl Originals {
     /// There is no such thing, or it holds no file that is an image by its name.
     pub fn open(spec: &str, options: &Options) -> Result<Self> {
         Ok(Self { listing: reader::open(spec, options)?, max_pixels: options.max_pixels })
+    }
+
+    /// As [`Originals::open`], or one image by itself.
+    ///
+    /// # Errors
+    /// As [`Originals::open`].
+    pub fn open_any(spec: &str, options: &Options) -> Result<Self> {
+        match reader::open_single(Path::new(spec)) {
+            Some(listing) => Ok(Self { listing, max_pixels: options.max_pixels }),
+            None => Self::open(spec, options),
+        }
     }
 
     /// Number of images, those that cannot be read included.
@@ -115,5 +126,9 @@ mod tests {
         assert_eq!((colour.channels, colour.height, colour.width), (3, 4, 2));
         assert_eq!(colour.pixels, [[0, 1].repeat(4), vec![0, 0, 1, 1, 2, 2, 3, 3], vec![7; 8]].concat());
         assert!(set.load(2).expect_err("no image").to_string().contains("c.png"));
+        let single =
+            Originals::open_any(&path("b.png").to_string_lossy(), &Options::default()).expect("one image");
+        assert_eq!((single.len(), single.image_name(0)), (1, path("b.png")));
+        assert_eq!(single.load(0).expect("a colour image"), colour);
     }
 }

@@ -265,7 +265,7 @@ impl Inputs {
             specs
                 .iter()
                 .map(|spec| {
-                    Originals::open(spec, &Options::default()).map_err(|error| Error::from(error).into())
+                    Originals::open_any(spec, &Options::default()).map_err(|error| Error::from(error).into())
                 })
                 .collect::<Result<Vec<_>>>()?,
         );
@@ -311,7 +311,7 @@ enum Masks {
 
 impl Masks {
     fn open(path: &Path) -> Result<Self> {
-        let set = Originals::open(&path.to_string_lossy(), &Options::default()).map_err(Error::from)?;
+        let set = Originals::open_any(&path.to_string_lossy(), &Options::default()).map_err(Error::from)?;
         if path.is_file() && set.len() == 1 {
             return Ok(Self::One(Box::new(set.load(0).map_err(Error::from)?)));
         }

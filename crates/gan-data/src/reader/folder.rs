@@ -26,6 +26,12 @@ impl Folder {
         Self { root: self.root.clone(), files }
     }
 
+    /// The folder of a file, with nothing but it.
+    pub fn of_one(path: &Path) -> Self {
+        let name = path.file_name().map(PathBuf::from).unwrap_or_default();
+        Self { root: path.with_file_name(""), files: vec![name] }
+    }
+
     pub fn names(&self) -> Vec<String> {
         self.files.iter().map(|path| slashed(path)).collect()
     }

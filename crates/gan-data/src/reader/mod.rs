@@ -250,6 +250,13 @@ pub(crate) fn open(spec: &str, options: &Options) -> Result<Listing> {
     Ok(listing)
 }
 
+/// A set of the one image that a path names, if it does; where a folder of them is not asked for.
+pub(crate) fn open_single(path: &Path) -> Option<Listing> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let is_image = path.is_file() && decode::is_image_name(&name);
+    is_image.then(|| Listing { name, ..Listing::bare(Backing::Folder(folder::Folder::of_one(path))) })
+}
+
 fn open_path(path: &Path, options: &Options) -> Result<Listing> {
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {

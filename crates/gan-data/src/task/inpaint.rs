@@ -33,9 +33,25 @@ pub struct Inpaint {
     pub share: [f64; 2],
     /// A folder, zip or named set of masks, white for the hole, instead of all of the above: each image gets one of
     /// them at random, or its mirror image.
+    #[serde(with = "named_or_empty")]
     pub masks: Option<PathBuf>,
     /// How much a pixel in the hole counts in losses that compare pixels; others count 1.
     pub hole_weight: f64,
+}
+
+/// A path as text, which is empty where there is none: TOML has no null.
+mod named_or_empty {
+    use super::PathBuf;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::ref_option)] // serde's signature
+    pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        path.clone().unwrap_or_default().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Some(PathBuf::deserialize(deserializer)?).filter(|path| !path.as_os_str().is_empty()))
+    }
 }
 
 impl Default for Inpaint {
