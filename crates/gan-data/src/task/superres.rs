@@ -19,7 +19,22 @@ pub struct Superres {
     pub noise: [f64; 2],
     /// The lowest and highest JPEG quality, 1 to 100, in which the small image is stored, drawn for each image; `None`
     /// stores it as it is. Images on a GPU travel to the processor for it.
+    #[serde(with = "range_or_zero")]
     pub jpeg: Option<[u8; 2]>,
+}
+
+/// A range, which is 0 to 0 where there is none: TOML has no null.
+mod range_or_zero {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::ref_option)] // serde's signature
+    pub fn serialize<S: Serializer>(range: &Option<[u8; 2]>, serializer: S) -> Result<S::Ok, S::Error> {
+        range.unwrap_or_default().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 2]>, D::Error> {
+        Ok(Some(<[u8; 2]>::deserialize(deserializer)?).filter(|range| *range != [0, 0]))
+    }
 }
 
 impl Default for Superres {

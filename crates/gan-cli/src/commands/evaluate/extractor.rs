@@ -88,10 +88,17 @@ impl Choice {
         }
     }
 
-    fn mobilenet(&self, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
-        let fetched =
-            dataset::cache_folder().map(|folder| folder.join(MOBILENET)).filter(|path| path.is_file());
-        let Some(path) = self.mobilenet.clone().or(fetched) else {
+    /// Whether the choice is left to the program.
+    pub fn is_auto(&self) -> bool {
+        self.extractor == "auto" && self.mobilenet.is_none() && self.inception.is_none()
+    }
+
+    /// `MobileNetV2`, whatever was chosen.
+    ///
+    /// # Errors
+    /// No weights, or those of another network.
+    pub fn mobilenet(&self, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
+        let Some(path) = self.mobilenet.clone().or_else(fetched_mobilenet) else {
             return Err(usage(
                 "--extractor mobilenet: its weights are not here; run `gan data fetch mobilenet-v2`, or name a file with --mobilenet",
             ));
@@ -116,6 +123,15 @@ impl Choice {
         };
         Ok(Box::new(Inception::open(path, tap, convention, policy.device, kind)?))
     }
+}
+
+/// Whether `gan data fetch mobilenet-v2` was here.
+pub fn has_mobilenet() -> bool {
+    fetched_mobilenet().is_some()
+}
+
+fn fetched_mobilenet() -> Option<PathBuf> {
+    dataset::cache_folder().map(|folder| folder.join(MOBILENET)).filter(|path| path.is_file())
 }
 
 /// Where Inception's weights are looked for.

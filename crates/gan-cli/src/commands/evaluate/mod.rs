@@ -7,6 +7,7 @@ mod kept;
 mod pairs;
 mod report;
 mod side;
+mod translations;
 
 use crate::config::{amount, suggest};
 use crate::failure::usage;
@@ -58,6 +59,12 @@ pub struct Args {
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
     raw_weights: bool,
+    /// Of a run that translates: from the first domain to the second, or back
+    #[arg(long, default_value = "a2b", value_parser = ["a2b", "b2a"])]
+    direction: String,
+    /// Of a run that translates: other runs to be scored on the same images, such as one without a discriminator
+    #[arg(long, value_delimiter = ',', value_name = "RUN,...")]
+    beside: Vec<PathBuf>,
     /// As JSON on stdout
     #[arg(long)]
     json: bool,
@@ -78,6 +85,8 @@ Examples:
   gan evaluate runs/mine --count 50k --metrics fid,is --inception pt_inception-2015-12-05-6726825d.pth
   gan evaluate generated/ --against photos.zip                 two sets of images
   gan evaluate restored/ --against originals/ --metrics psnr,ssim,feature-distance,retrieval --extractor mobilenet
+  gan evaluate runs/cyclegan-emoji-64-001                      translations beside what takes no network
+  gan evaluate runs/superres --beside runs/superres-l1-only
   gan evaluate generated/ --against statistics.npz --metrics fid --convention pytorch-fid";
 
 /// Most images of a side, if nobody says how many.
@@ -91,6 +100,9 @@ pub fn run(args: Args) -> Result<()> {
     let mut wanted = wanted(&args.metrics)?;
     latents::check_truncation(args.truncation)?;
     let policy = args.machine.policy()?;
+    if translations::run(&args, &policy)?.is_some() {
+        return Ok(());
+    }
     let mut subject = Side::subject(&args, &policy)?;
     let mut real = Side::real(&args, &subject)?;
     if subject.is_same_as(&real) {
