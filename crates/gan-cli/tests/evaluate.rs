@@ -202,7 +202,7 @@ fn what_cannot_be_scored_is_said_in_one_sentence() {
             "large/00002.png is 30 x 28 and its partner a/00002.png 28 x 28; pairs must have one size",
         ),
         (
-            1,
+            2,
             &["tiny", "--against", "tiny", "--metrics", "ssim"],
             "ssim: images of 8 x 9 are smaller than its window of 11 x 11; leave it out",
         ),
