@@ -34,7 +34,7 @@ impl Domains {
     }
 
     /// Opens a folder or zip in the layout of the original: `trainA`, `trainB` and, where present, `testA` and `testB`;
-    /// or `A` and `B`.
+    /// or `A` and `B`, each optionally with `train` and `test`.
     ///
     /// # Errors
     /// One of the two is missing; otherwise as [`Domains::open`].
@@ -50,8 +50,12 @@ impl Domains {
                        folder by itself";
             return Err(Error::data(folder, why));
         };
+        // Each may have splits of its own.
+        let (a, b, [test_a, test_b]) = match (a.sub("train"), b.sub("train")) {
+            (Some(train_a), Some(train_b)) => (train_a, train_b, [a, b].map(|domain| domain.sub("test"))),
+            _ => (a, b, ["testA", "testB"].map(|name| top.sub(name))),
+        };
         let mut domains = Self::of([a.listing(), b.listing()], options, channels)?;
-        let [test_a, test_b] = ["testA", "testB"].map(|name| top.sub(name));
         let open = |test: &Option<Part<'_>>, like: &DataSet| -> Result<Option<Arc<DataSet>>> {
             let options = like_training(options, like);
             let open = |part: &Part<'_>| DataSet::from_listing(part.listing(), options).map(Arc::new);

@@ -30,7 +30,7 @@ impl Pairs {
     ///
     /// # Errors
     /// Names without a partner under `strict`; one of two folders is missing; pictures that cannot be two sides;
-    /// otherwise as [`DataSet::open`].
+    /// otherwise as [`crate::DataSet::open`].
     pub fn open(folder: &str, options: &Options, channels: [Option<u32>; 2]) -> Result<Self> {
         let whole = Whole::open(folder, options, "pairs")?;
         let opening = Opening { whole: Some(&whole), options: options.clone(), channels };

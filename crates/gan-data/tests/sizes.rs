@@ -57,7 +57,7 @@ fn a_rectangle_is_asked_for_or_what_the_images_are() {
     // Stretched: columns 0 to 39 over 16, rows 0 to 19 over 32.
     let image = open(folder.path(), &asked(Fit::Stretch)).expect("open").load(0).expect("load");
     assert!(
-        (19..=20).contains(&image[8]) && (9..=10).contains(&image[512 + 16 * 16]),
+        (20..=21).contains(&image[8]) && (9..=10).contains(&image[512 + 16 * 16]),
         "{} {}",
         image[8],
         image[512]
