@@ -10,7 +10,7 @@
 //! - [`task`] (feature `torch`): pairs to learn restoration from, made of plain images by spoiling them
 //! - [`Originals`]: images each in its own size, for metrics
 //! - [`inspect`], [`contact_sheet`]: what is in a data set, in numbers and in a picture
-//! - [`list`], [`fetch`]: data sets that have names
+//! - [`list`], [`fetch`]: data sets that have names; [`aligned_with`], [`held_out_of`]: which of them belong together
 //!
 //! ```no_run,standalone_crate
 //! use gan_data::{Batches, DataSet, Options, Sampling};
