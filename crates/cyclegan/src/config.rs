@@ -64,7 +64,7 @@ pub struct Config {
 /// the second half.
 const PAPER: u64 = 260_000;
 /// Images shown in a run on emoji.
-const EMOJI: u64 = 40_000;
+const EMOJI: u64 = 30_000;
 
 impl TakeData for Config {
     fn pairs(&self) -> Option<PairShape> {
@@ -116,7 +116,7 @@ fn falling(images: u64) -> AdamConfig {
 impl Config {
     /// The presets' names, each with what it is.
     pub const PRESETS: &'static [(&'static str, &'static str)] = &[
-        ("emoji-64", "64x64 colour, narrow networks, augmented: one vendor's emoji to another's on a CPU"),
+        ("emoji-64", "64x64 colour, narrow networks, batch 4: one vendor's emoji to another's on a CPU"),
         ("cyclegan-128", "128x128 colour, 6 residual blocks, batch 1: the paper's network for small images"),
         ("cyclegan-256", "256x256 colour, 9 residual blocks, batch 1: the paper's settings, 200 epochs"),
     ];
@@ -136,8 +136,9 @@ impl Config {
                 let adam = falling(EMOJI);
                 Ok(Self {
                     size: 64,
+                    batch: 4,
                     generator: GeneratorKind::Resnet6,
-                    generator_width: 32,
+                    generator_width: 16,
                     discriminator_layers: 2,
                     discriminator_width: 32,
                     generator_optimizer: adam,
