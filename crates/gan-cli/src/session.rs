@@ -194,6 +194,8 @@ fn training(
             let (data, held_out) = (data.pairs()?, held_out.map(Data::pairs).transpose()?);
             let source = data.source(config, policy)?;
             gan.show(data.shown(config, held_out, policy)?);
+            // A distance of two sets needs two of each.
+            let is_measured = is_measured && held_out.unwrap_or(data).count() > 1;
             let evaluation = || PairEvaluation::new(config, data, held_out, policy);
             Training::Translator { evaluation: is_measured.then(evaluation).transpose()?, gan, source }
         }

@@ -12,8 +12,8 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 enum Network {
-    Generator(Generator),
-    Discriminator(Discriminator),
+    Generator(Box<Generator>),
+    Discriminator(Box<Discriminator>),
 }
 
 impl Network {
@@ -29,7 +29,7 @@ impl Network {
             let dropout = net["dropout"].as_bool() == Some(true);
             let options =
                 GeneratorOptions { kind, inputs, outputs, width: integer("nf"), norm, dropout, scale: 1 };
-            Self::Generator(Generator::new(weights.root(), options).expect("generator"))
+            Self::Generator(Box::new(Generator::new(weights.root(), options).expect("generator")))
         };
         match net["net"].as_str().expect("a net") {
             "resnet_6blocks" => generator(GeneratorKind::Resnet6),
@@ -41,7 +41,9 @@ impl Network {
                 let layers = net["n_layers"].as_u64().unwrap_or(3) as u32;
                 let options =
                     DiscriminatorOptions { kind, layers, inputs: integer("in"), width: integer("nf"), norm };
-                Self::Discriminator(Discriminator::new(weights.root(), options).expect("discriminator"))
+                Self::Discriminator(Box::new(
+                    Discriminator::new(weights.root(), options).expect("discriminator"),
+                ))
             }
         }
     }

@@ -165,7 +165,7 @@ fn photo(width: u32, height: u32) -> DynamicImage {
 #[test]
 fn photographs_are_cut_into_tiles_and_held_out_whole() {
     let (cache, from) = (tempdir().expect("folder"), tempdir().expect("folder"));
-    let fetch_from = || fetch("photos", Some(from.path()), Some(cache.path()));
+    let fetch_from = || fetch("photo-tiles", Some(from.path()), Some(cache.path()));
     assert!(sentence(fetch_from().expect_err("empty")).contains("both packages"));
     let place = from.path().join("usr/share/backgrounds");
     let names =
@@ -201,7 +201,7 @@ fn photographs_are_cut_into_tiles_and_held_out_whole() {
     let expected = ["0-0", "0-1", "1-0", "1-1"].map(|at| format!("Dragonfly_by_Bolly-{at}.png"));
     assert_eq!(of_large, expected.iter().collect::<Vec<_>>());
     assert_eq!(trained.len(), 18 + 4);
-    let set = DataSet::open("photos", &options(cache.path())).expect("opened");
+    let set = DataSet::open("photo-tiles", &options(cache.path())).expect("opened");
     assert_eq!((set.width(), set.channels(), set.classes().len()), (256, 3, 0));
     contact_sheet(&set, &Default::default(), &cache.path().join("sheet.png"))
         .expect("every tile can be read");
@@ -230,9 +230,9 @@ fn sets_know_their_partners() {
     assert_eq!(aligned_with("openmoji-lines"), Some("openmoji-colors"));
     assert_eq!(aligned_with("emoji-twitter-test"), Some("emoji-google-test"));
     assert_eq!(aligned_with("emoji-twitter"), None, "training sets have no pairs");
-    assert_eq!(held_out_of("photos"), Some("photos-test"));
+    assert_eq!(held_out_of("photo-tiles"), Some("photo-tiles-test"));
     assert_eq!(held_out_of("fashion-mnist"), Some("fashion-mnist-test"));
-    assert_eq!((held_out_of("photos-test"), held_out_of("mnist-digits")), (None, None));
+    assert_eq!((held_out_of("photo-tiles-test"), held_out_of("mnist-digits")), (None, None));
     for set in list(&Options::default()) {
         for partner in [aligned_with(set.name), held_out_of(set.name)].into_iter().flatten() {
             assert!(list(&Options::default()).iter().any(|other| other.name == partner), "{partner}");

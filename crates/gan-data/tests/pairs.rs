@@ -2,9 +2,7 @@
 
 mod common;
 
-use common::{
-    cmyk_jpeg, encode, options, put, put_png, sentence, solid, truncated_png, turned, zip,
-};
+use common::{cmyk_jpeg, encode, options, put, put_png, sentence, solid, truncated_png, turned, zip};
 use gan_data::{Fit, Options, PairedSet, Pairs};
 use image::{DynamicImage, GenericImage, ImageFormat, Rgb, RgbImage};
 use std::collections::BTreeSet;

@@ -137,7 +137,7 @@ fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Data)> {
     });
     let mut layers = Layers::new(args.variant, args.preset.as_deref().or(own), args.config.as_deref())?;
     layers.task(args.task.as_deref())?;
-    if args.data.is_some() {
+    if [&args.data, &args.domain_a, &args.domain_b].into_iter().any(Option::is_some) {
         // What was named takes the place of what the preset named.
         layers.flag("data.domain_a", Some(""))?;
         layers.flag("data.domain_b", Some(""))?;

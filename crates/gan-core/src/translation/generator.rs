@@ -97,9 +97,9 @@ pub struct Generator {
 
 #[derive(Debug)]
 enum Network {
-    Resnet(Resnet),
-    Unet(Unet),
-    SuperResolution(SuperResolution),
+    Resnet(Box<Resnet>),
+    Unet(Box<Unet>),
+    SuperResolution(Box<SuperResolution>),
 }
 
 impl Generator {
@@ -117,11 +117,11 @@ impl Generator {
         }
         let network = match (kind, kind.levels()) {
             (GeneratorKind::SuperResolution, _) => {
-                Network::SuperResolution(SuperResolution::new(scope, &options, scale.ilog2())?)
+                Network::SuperResolution(Box::new(SuperResolution::new(scope, &options, scale.ilog2())?))
             }
-            (_, Some(levels)) => Network::Unet(Unet::new(scope, &options, levels)?),
-            (GeneratorKind::Resnet6, _) => Network::Resnet(Resnet::new(scope, &options, 6)?),
-            _ => Network::Resnet(Resnet::new(scope, &options, 9)?),
+            (_, Some(levels)) => Network::Unet(Box::new(Unet::new(scope, &options, levels)?)),
+            (GeneratorKind::Resnet6, _) => Network::Resnet(Box::new(Resnet::new(scope, &options, 6)?)),
+            _ => Network::Resnet(Box::new(Resnet::new(scope, &options, 9)?)),
         };
         Ok(Self { network, options })
     }

@@ -130,14 +130,14 @@ pub(super) static KNOWN: [Known; 15] = [
         "testB",
     ),
     pictures(
-        "photos",
+        "photo-tiles",
         "tiles of 19 photographs, 256 x 256, colour (GPL-2+, CC-BY-4.0, CC-BY-SA-4.0, CC0)",
         326,
         Bundle::Photos,
         "train",
     ),
     pictures(
-        "photos-test",
+        "photo-tiles-test",
         "tiles of 6 other photographs, 256 x 256, colour (GPL-2+, CC-BY-4.0)",
         58,
         Bundle::Photos,
