@@ -37,7 +37,7 @@ pub enum Drawn {
     /// Of images.
     Images(Box<ImageSource>),
     /// Of stacked images.
-    Stacked(StackedSource),
+    Stacked(Box<StackedSource>),
     /// Of points.
     Points(PointSource),
 }
@@ -255,7 +255,7 @@ impl Opened {
                 Drawn::Images(Box::new(ImageSource::new(Arc::clone(set), sampling, device)?))
             }
             Self::Stacked(stacked) => {
-                Drawn::Stacked(StackedSource::new(stacked.clone(), batch, seed, 0, device)?)
+                Drawn::Stacked(Box::new(StackedSource::new(stacked.clone(), batch, seed, 0, device)?))
             }
             Self::Points { set, points } => {
                 Drawn::Points(PointSource::new(*set, *points, batch, seed, (0, 1), device)?)
@@ -331,7 +331,7 @@ impl Drawn {
     fn source(&mut self) -> &mut dyn Source<ImageBatch> {
         match self {
             Self::Images(source) => source.as_mut(),
-            Self::Stacked(source) => source,
+            Self::Stacked(source) => source.as_mut(),
             Self::Points(source) => source,
         }
     }

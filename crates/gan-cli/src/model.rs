@@ -109,7 +109,7 @@ pub enum Training {
         /// Its batches.
         source: Drawn,
         /// What measures it, if anything does.
-        evaluation: Option<Evaluation>,
+        evaluation: Option<Box<Evaluation>>,
     },
     /// From images.
     Translator {
@@ -118,7 +118,7 @@ pub enum Training {
         /// Its batches.
         source: DrawnPairs,
         /// What measures it, if anything does.
-        evaluation: Option<PairEvaluation>,
+        evaluation: Option<Box<PairEvaluation>>,
     },
 }
 

@@ -187,7 +187,7 @@ fn training(
         Model::Generator(gan) => {
             let (data, held_out) = (data.images()?, held_out.map(Data::images).transpose()?);
             let source = data.source(config, policy)?;
-            let evaluation = || Evaluation::new(config, data, held_out, gan.as_ref(), policy);
+            let evaluation = || Evaluation::new(config, data, held_out, gan.as_ref(), policy).map(Box::new);
             Training::Generator { evaluation: is_measured.then(evaluation).transpose()?, gan, source }
         }
         Model::Translator(mut gan) => {
@@ -196,7 +196,7 @@ fn training(
             gan.show(data.shown(config, held_out, policy)?);
             // A distance of two sets needs two of each.
             let is_measured = is_measured && held_out.unwrap_or(data).count() > 1;
-            let evaluation = || PairEvaluation::new(config, data, held_out, policy);
+            let evaluation = || PairEvaluation::new(config, data, held_out, policy).map(Box::new);
             Training::Translator { evaluation: is_measured.then(evaluation).transpose()?, gan, source }
         }
     })

@@ -74,6 +74,9 @@ fn two_domains_are_learned_resumed_and_translated() {
         assert!(size_of(place.path("whole").join(file)).0 > 100, "{file}");
     }
 
+    let info = place.gan(&["info", "whole"]).succeeded().out;
+    assert!(info.contains("A: ") && info.contains("32 x 32, 3 to 3 channels"), "{info}");
+
     // Pools and the order of both domains are part of what is saved.
     train(&place, "cyclegan", &[&two[..], &["--out", "parts", "--images", "4"]].concat()).succeeded();
     place.gan(&["resume", "parts", "--images", "6"]).succeeded();

@@ -154,9 +154,13 @@ impl Config {
         };
         match name {
             "small-64" => Ok(small()),
-            "superres-64" => {
-                Ok(Self { generator: GeneratorKind::SuperResolution, scale: 4, dropout: false, ..small() })
-            }
+            "superres-64" => Ok(Self {
+                generator: GeneratorKind::SuperResolution,
+                scale: 4,
+                norm: Norm::None,
+                dropout: false,
+                ..small()
+            }),
             "pix2pix-128" => Ok(paper(128, GeneratorKind::Unet128)),
             "pix2pix-256" => Ok(paper(256, GeneratorKind::Unet256)),
             _ => Err(settings::unknown_preset(name, Self::PRESETS)),

@@ -5,6 +5,7 @@ use crate::located::{self, Located};
 use crate::say::{bytes, duration, line, thousands};
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
+use gan_core::settings::PairShape;
 use gan_core::trainer::{Checkpoint, RunDir, Watch};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -144,9 +145,17 @@ impl Facts<'_> {
         let Self { config, .. } = self;
         let row = |name: &str, text: String| line(format_args!("{name:<14}{text}"));
         row("variant", format!("{} (preset {})", config.gan.variant().word(), config.preset));
-        row("data", config.data.source.clone());
-        let (size, channels) = (config.gan.size(), config.gan.channels());
-        row("images", format!("{size} x {size}, {channels} channels, batch {}", config.gan.batch()));
+        row("data", config.data.words());
+        let (size, channels, batch) = (config.gan.size(), config.gan.channels(), config.gan.batch());
+        row(
+            "images",
+            match config.gan.pairs() {
+                Some(PairShape { image: [height, width], channels: [a, b], .. }) => {
+                    format!("{width} x {height}, {a} to {b} channels, batch {batch}")
+                }
+                None => format!("{size} x {size}, {channels} channels, batch {batch}"),
+            },
+        );
         let device = &config.device;
         row("device", format!("{}, {}, {} threads", device.device, device.precision, device.threads));
         for (name, count) in &self.parameters {

@@ -11,6 +11,8 @@ use crate::variants::VariantName;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::RunDir;
+use gan_data::Task;
+use gan_data::task::Inpaint;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -222,6 +224,9 @@ fn resolve_pairs(mut layers: Layers) -> Result<(RunConfig, DevicePolicy, Data)> 
     config.device = DeviceConfig::of(&policy);
     for place in [&mut config.data.source, &mut config.data.domain_a, &mut config.data.domain_b] {
         *place = dataset::absolute(place);
+    }
+    if let Some(Task::Inpaint(Inpaint { masks: Some(masks), .. })) = &mut config.data.task.0 {
+        *masks = dataset::absolute(&masks.to_string_lossy()).into();
     }
     config.data.images = opened.count();
     Ok((config, policy, Data::Pairs(opened)))

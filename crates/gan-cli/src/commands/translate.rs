@@ -306,7 +306,7 @@ fn stem_of(path: &Path) -> String {
 /// One mask for all, or one for each.
 enum Masks {
     One(Box<Original>),
-    Each(PathBuf, BTreeMap<String, usize>, Originals),
+    Each(PathBuf, BTreeMap<String, usize>, Box<Originals>),
 }
 
 impl Masks {
@@ -316,7 +316,7 @@ impl Masks {
             return Ok(Self::One(Box::new(set.load(0).map_err(Error::from)?)));
         }
         let places = (0..set.len()).map(|index| (stem_of(&set.image_name(index)), index)).collect();
-        Ok(Self::Each(path.to_owned(), places, set))
+        Ok(Self::Each(path.to_owned(), places, Box::new(set)))
     }
 
     fn of(&self, stem: &str) -> Result<Original> {

@@ -96,6 +96,15 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
+    /// Where images come from, in words.
+    pub fn words(&self) -> String {
+        match (self.domain_a.as_str(), &self.task.0) {
+            ("", None) => self.source.clone(),
+            ("", Some(task)) => format!("{} of {}", task.word(), self.source),
+            (a, _) => format!("A: {a}; B: {}", self.domain_b),
+        }
+    }
+
     /// The default for a preset: the domains, points or stacked images that it is named after, or the built-in images.
     pub fn of_preset(preset: &str) -> Self {
         if preset.starts_with("emoji") {

@@ -129,7 +129,7 @@ impl Generator {
     /// Images of any size: sides that the network cannot halve are padded with their edges, and cut back.
     ///
     /// # Shapes
-    /// `images` `[N, inputs, H, W]`; out `[N, outputs, scale H, scale W]` in (-1, 1)
+    /// `images` `[N, inputs, H, W]`; out `[N, outputs, scale H, scale W]` in [-1, 1]
     ///
     /// # Errors
     /// Another number of channels, images that are too small; LibTorch's.

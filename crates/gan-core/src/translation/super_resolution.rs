@@ -1,5 +1,6 @@
 //! The generator of SRGAN (Ledig et al. 2017, section 2.1.1 and figure 4): residual blocks at the low resolution, then
-//! sub-pixel convolutions (Shi et al. 2016), each doubling both sides.
+//! sub-pixel convolutions (Shi et al. 2016), each doubling both sides. Unlike there it makes what is missing from the
+//! bicubic enlargement (Kim et al. 2016, section 3), so that it begins with that and not with noise.
 
 use super::layers::{CONV_INIT, conv};
 use super::norm::NormLayer;
@@ -18,6 +19,8 @@ pub(super) struct SuperResolution {
     trunk: (Conv2d, NormLayer),
     doublings: Vec<(Conv2d, Tensor)>,
     last: Conv2d,
+    /// Whether what is made has the channels of what is given.
+    adds: bool,
 }
 
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl SuperResolution {
             enlarging.push((conv, doubling.parameter("slope", &[1], SLOPE_INIT)?));
         }
         let last = Conv2d::new(scope.sub("last"), width, outputs, conv(9, 1, 4, true), CONV_INIT)?;
-        Ok(Self { first, blocks, trunk, doublings: enlarging, last })
+        Ok(Self { first, blocks, trunk, doublings: enlarging, last, adds: inputs == outputs })
     }
 
     /// # Shapes
@@ -76,7 +79,13 @@ impl SuperResolution {
         for (conv, slope) in &self.doublings {
             x = prelu(&conv.forward(&x)?.f_pixel_shuffle(2)?, slope)?; // [N, width, 2 H, 2 W], ...
         }
-        Ok(self.last.forward(&x)?.f_tanh()?)
+        let x = self.last.forward(&x)?;
+        if !self.adds {
+            return Ok(x.f_tanh()?);
+        }
+        let (_, _, height, width) = x.size4()?;
+        let enlarged = images.f_upsample_bicubic2d([height, width], false, None, None)?;
+        Ok(x.f_add(&enlarged.f_to_kind(x.kind())?)?.f_clamp(-1.0, 1.0)?)
     }
 }
 
