@@ -144,10 +144,22 @@ fn any_rectangle_and_channel_counts_go_through() {
         }
     }
     for scale in [2, 4, 8] {
-        let network = generator(GeneratorKind::SuperResolution, 3, 3, Norm::Batch, scale);
-        let out = network.forward(&noise_image([1, 3, 9, 14]), Look::eval()).expect("forward");
-        assert_eq!(out.size(), [1, 3, 9 * scale, 14 * scale]);
+        for (norm, outputs) in [(Norm::Batch, 3), (Norm::Instance, 1), (Norm::None, 3)] {
+            let network = generator(GeneratorKind::SuperResolution, 3, outputs, norm, scale);
+            let out = network.forward(&noise_image([1, 3, 9, 14]), Look::eval()).expect("forward");
+            assert_eq!(out.size(), [1, outputs, 9 * scale, 14 * scale]);
+        }
     }
+}
+
+#[test]
+fn super_resolution_begins_near_the_bicubic_enlargement() {
+    let image = noise_image([1, 3, 16, 16]) * 0.5;
+    let enlarged = image.upsample_bicubic2d([64, 64], false, None, None);
+    let network = generator(GeneratorKind::SuperResolution, 3, 3, Norm::None, 4);
+    let out = network.forward(&image, Look::eval()).expect("forward");
+    let apart = (out - enlarged).abs().mean(Kind::Float).double_value(&[]);
+    assert!(apart < 0.02, "{apart}: first weights are small");
 }
 
 #[test]
