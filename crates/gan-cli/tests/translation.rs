@@ -221,7 +221,7 @@ fn mistakes_end_in_one_sentence() {
     place.gan(&["translate", "run", "red", "--mask", "small.png"]).refused(1, &["20 x 20", "40 x 40"]);
     place.gan(&["translate", "run", "red", "--mask", "blue"]).refused(1, &["no mask", "a"]);
     place.gan(&["translate", "run", "red", "--sketch", "--mask", "small.png"]).refused(2, &["--sketch"]);
-    place.gan(&["translate", "run", "red", "--mask", "small.png", "--tile=16"]).refused(1, &["32"]);
+    place.gan(&["translate", "run", "red", "--mask", "small.png", "--tile=16"]).refused(2, &["32"]);
     place.gan(&["sample", "run"]).refused(2, &["gan translate"]);
     place.gan(&["translate", "run", "nowhere", "--mask", "small.png"]).refused(1, &["nowhere"]);
     place.train(&["--out", "noise"]).succeeded();
