@@ -120,18 +120,6 @@ fn features_maps_and_distances_are_torchvisions() {
     check(&network(), "mobilenet.json");
 }
 
-/// The real weights, where `gan data fetch mobilenet-v2` has put them: nothing else shows that the published file is read.
-#[test]
-fn features_of_fetched_weights_are_torchvisions() {
-    let path = gan_data::cache_folder(None).expect("a cache").join("mobilenet-v2/mobilenet_v2-b0353104.pth");
-    if !path.is_file() {
-        return;
-    }
-    let network = MobileNet::open(&path, Device::Cpu).expect("a network");
-    assert!(network.name().contains("b0353104"), "{}", network.name());
-    check(&network, "mobilenet_imagenet.json");
-}
-
 #[test]
 fn batches_change_little_and_files_hold_the_same_network() {
     let network = network();

@@ -3,8 +3,8 @@
 
     pip install torch==2.11.0 torchvision==0.26.0 && python3 mobilenet.py [WEIGHTS.pth]
 
-With a file of torchvision's real weights it records these into mobilenet_imagenet.json, for the test that runs where they
-were fetched.
+With a file of torchvision's real weights it records these into mobilenet_imagenet.json, to compare by hand with
+what the extractor makes of them.
 
 Weights: names but for num_batches_tracked sorted bytewise; element j of tensor t is u = uniform((t << 40) + j), scaled by what
 the tensor is. Pictures: byte j of picture i is the level below. Both as tests/mobilenet.rs has them.
