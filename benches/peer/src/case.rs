@@ -190,14 +190,7 @@ impl Work {
 fn trainer(policy: DevicePolicy, identity: Identity) -> Result<(Trainer, TempDir)> {
     let run_folder = tempfile::tempdir().context("cannot make a folder for the run")?;
     let run = RunDir::create(&run_folder.path().join("run"), "")?;
-    let train = TrainConfig {
-        images: u64::MAX,
-        checkpoint_images: 0,
-        preview_images: 0,
-        evaluate_images: 0,
-        ..TrainConfig::default()
-    };
-    Ok((Trainer::new(train, policy, run, identity)?, run_folder))
+    Ok((Trainer::new(TrainConfig::endless(), policy, run, identity)?, run_folder))
 }
 
 /// The networks and what they play.

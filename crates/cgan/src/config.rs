@@ -2,7 +2,7 @@
 
 use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
-use gan_core::game::{GameConfig, RegularizerConfig, Rules};
+use gan_core::game::{GameConfig, LabelSampling, RegularizerConfig, Rules};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::DiscriminatorNorm;
 use gan_core::optim::AdamConfig;
@@ -133,17 +133,6 @@ impl DiscriminatorCondition {
     pub fn classifies(self) -> bool {
         matches!(self, Self::Classifier | Self::ProjectionAndClassifier)
     }
-}
-
-/// Which conditions generated images are given in training.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LabelSampling {
-    /// Every class as often as any other; attributes as in the data.
-    #[default]
-    Balanced,
-    /// As often as in the data: those of the real images of the same batch.
-    Data,
 }
 
 impl Default for Config {

@@ -21,8 +21,9 @@ pub mod variant;
 /// What surrounds the step; re-exported so that a program needs no other dependency.
 pub use gan_core;
 
-pub use config::{Condition, Config, DiscriminatorCondition, GeneratorCondition, LabelSampling, Network};
+pub use config::{Condition, Config, DiscriminatorCondition, GeneratorCondition, Network};
 pub use discriminator::Discriminator;
+pub use gan_core::game::LabelSampling;
 pub use gan_core::nn::DiscriminatorNorm;
 pub use gan_core::variant::Attribute;
 pub use generator::Generator;

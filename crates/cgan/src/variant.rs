@@ -73,11 +73,12 @@ impl Variant for Cgan {
             }
             false => Ok(told),
         };
+        let latents = || ctx.noise().normal("latent", &[batch, latent]);
         let draw = || {
             let real = data.next()?;
             shape("batch", &real.images, &[batch, channels, size, size])?;
             let of_reals = conditions.told(labels_of(&real, config)?)?;
-            let z = ctx.noise().normal("latent", &[batch, latent])?;
+            let z = latents()?;
             let of_fakes = match (config.label_sampling, config.classes.len() as i64) {
                 (LabelSampling::Balanced, classes) if of_reals.dim() == 1 => {
                     ctx.noise().integers("fake labels", classes, &[batch])?
@@ -90,6 +91,7 @@ impl Variant for Cgan {
         pair.step(
             ctx,
             draw,
+            |last| Ok(last.with_latents(latents()?, last.fake_labels.as_ref().map(Tensor::shallow_clone))),
             |generator, z, told| generator.forward(z, told_in(told)?, Mode::Train),
             |discriminator, images, told| {
                 let look = Look { mode: Mode::Train, noise: Some(ctx.noise()) };
@@ -119,30 +121,10 @@ impl Variant for Cgan {
         }))
     }
 
-    /// A row for each class, with the same latents in every row; of attributes eight rows of drawn ones.
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
-        let z = ctx.noise.normal("latent", &[COLUMNS, self.config.latent])?;
-        let rows = match self.classes() {
-            0 => ATTRIBUTE_ROWS,
-            classes => classes.min(MOST_ROWS),
-        };
-        let labels = match self.classes() {
-            0 => self.draw_labels(&ctx.noise, rows)?,
-            _ => Some(Tensor::f_arange(rows, (tch::Kind::Int64, z.device()))?),
-        };
-        let labels =
-            labels.map(|labels| labels.f_repeat_interleave_self_int(COLUMNS, 0, None)).transpose()?;
-        let images = self.generate(&z.f_repeat([rows, 1])?, labels.as_ref(), &GenerateOptions::default())?;
-        Ok(vec![Panel { name: "samples".to_owned(), images, columns: COLUMNS }])
+        Ok(vec![ctx.rows_of_labels(self)?])
     }
 }
-
-/// Images in a row of a preview.
-const COLUMNS: i64 = 8;
-/// Classes in a preview, at most.
-const MOST_ROWS: i64 = 16;
-/// Draws of attributes in a preview.
-const ATTRIBUTE_ROWS: i64 = 8;
 
 impl Generate for Cgan {
     fn latent_shape(&self) -> Vec<i64> {

@@ -22,6 +22,7 @@ use gan_core::step::StepCtx;
 use gan_core::variant::{Generate, GenerateOptions, Variant};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
+use gan_testkit::replay::{self, Recorded};
 use tch::{Device, Kind, Tensor};
 
 fn named(count: usize) -> Vec<String> {
@@ -258,21 +259,6 @@ fn forward_passes_are_the_reference() {
     }
 }
 
-/// Plays the golden's batches.
-struct Recorded(Vec<ImageBatch>);
-
-impl Source<ImageBatch> for Recorded {
-    fn next(&mut self) -> Result<ImageBatch> {
-        Ok(self.0.remove(0))
-    }
-    fn position(&self) -> u64 {
-        0
-    }
-    fn seek(&mut self, _: u64) -> Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn training_steps_are_the_reference() {
     let golden = Golden::open("cgan");
@@ -289,34 +275,19 @@ fn training_steps_are_the_reference() {
             labels: Some(golden.tensor(&format!("step{k}/in/labels"))),
             attributes: None,
         };
-        let mut data = Recorded((0..steps).map(batch).collect());
+        let mut data = Recorded::new((0..steps).map(batch));
         for k in 0..steps {
             let step = format!("{prefix}step{k}");
-            let recorder = Recorder::default();
-            recorder.detailed.set(true);
-            let draws = golden.draws(&format!("{step}/rng/"));
             // Latents were drawn in f64 and cast.
             let cast =
                 |draw: Tensor| if draw.kind() == Kind::Double { draw.to_kind(Kind::Float) } else { draw };
-            let noise = Streams::replaying(draws.into_iter().map(cast));
-            let clock = Clock { step: k as u64, images: 0 };
-            let ctx = StepCtx::new(clock, &policy, &Solo, &recorder, 1).with_noise(noise);
-            gan.step(&ctx, &mut data).expect("step");
-
-            let read = recorder.drain();
-            let mean = |name: &str| {
-                let found = read.iter().find(|(other, _)| other == name);
-                found.unwrap_or_else(|| panic!("{name} was not recorded")).1.mean as f32
-            };
-            golden.check(&format!("{step}/loss/g_loss"), &Tensor::from(mean("loss/generator")));
-            golden.check(&format!("{step}/loss/d_loss"), &Tensor::from(mean("loss/discriminator") / 2.0));
+            let draws = golden.draws(&format!("{step}/rng/")).into_iter().map(cast);
+            let record = replay::step(&mut gan, &policy, &mut data, k, draws);
+            golden.check(&format!("{step}/loss/g_loss"), &record.scalar("loss/generator"));
+            golden.check(&format!("{step}/loss/d_loss"), &(record.scalar("loss/discriminator") / 2.0));
             for (player, net, share) in [("generator", "G", 1.0), ("discriminator", "D", 0.5)] {
-                let norms: Vec<f32> = golden
-                    .parameter_names(net)
-                    .iter()
-                    .map(|name| share * mean(&format!("gradient_norm/{player}/{name}")))
-                    .collect();
-                golden.check(&format!("{step}/gradnorm/{net}"), &Tensor::from_slice(&norms));
+                let norms = record.gradient_norms(player, &golden.parameter_names(net)) * share;
+                golden.check(&format!("{step}/gradnorm/{net}"), &norms);
             }
         }
         if prefix.is_empty() {

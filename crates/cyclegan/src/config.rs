@@ -4,10 +4,10 @@ use gan_core::augment::DiffAugment;
 use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::loss::AdversarialLoss;
-use gan_core::optim::{AdamConfig, Ramp};
+use gan_core::optim::AdamConfig;
 use gan_core::settings::{self, PairShape, TakeData};
 use gan_core::trainer::TrainConfig;
-use gan_core::translation::{DiscriminatorKind, GeneratorKind, Norm};
+use gan_core::translation::{self, DiscriminatorKind, GeneratorKind, Norm};
 use serde::{Deserialize, Serialize};
 
 /// Sizes and training settings of a CycleGAN.
@@ -80,7 +80,7 @@ impl TakeData for Config {
 impl Default for Config {
     /// The paper's settings at 256 pixels (section 4 and appendix 7.1), as in the authors' repository.
     fn default() -> Self {
-        let adam = falling(PAPER);
+        let adam = adam(PAPER);
         Self {
             size: 256,
             width: 0,
@@ -107,10 +107,9 @@ impl Default for Config {
     }
 }
 
-/// The paper's Adam for a run of so many images: the rate falls to 0 over the second half.
-fn falling(images: u64) -> AdamConfig {
-    let lr_schedule = Ramp { to: 0.0, begin: images / 2, end: images, ..Ramp::default() };
-    AdamConfig { lr_schedule, ..AdamConfig::new(2e-4, 0.5) }
+/// The paper's Adam for a run of so many images.
+fn adam(images: u64) -> AdamConfig {
+    AdamConfig::new(2e-4, 0.5).falling_over_second_half_of(images)
 }
 
 impl Config {
@@ -133,7 +132,7 @@ impl Config {
     pub fn preset(name: &str) -> Result<Self> {
         match name {
             "emoji-64" => {
-                let adam = falling(EMOJI);
+                let adam = adam(EMOJI);
                 Ok(Self {
                     size: 64,
                     batch: 4,
@@ -161,14 +160,8 @@ impl Config {
     /// The first setting that cannot work, with what would.
     pub fn validate(&self) -> Result<()> {
         let smallest = self.generator.smallest().max(self.discriminator.smallest(self.discriminator_layers));
-        for (field, side) in [("size", self.image()[0]), ("width", self.image()[1])] {
-            if !(smallest..=4096).contains(&side) {
-                let why = format!(
-                    "{side} is not between {smallest}, the least that these networks can take, and 4096"
-                );
-                return Err(Error::config(format!("cyclegan.{field}"), why));
-            }
-        }
+        let weights = [("cycle_a", self.cycle_a), ("cycle_b", self.cycle_b), ("identity", self.identity)];
+        translation::check("cyclegan", self.image(), smallest, self.loss, &weights)?;
         settings::within(
             "cyclegan",
             &[
@@ -184,16 +177,6 @@ impl Config {
             let why = "super_resolution enlarges, which has no way back; it is pix2pix's";
             return Err(Error::config("cyclegan.generator", why));
         }
-        if self.loss.is_relativistic() || self.loss == AdversarialLoss::Wasserstein {
-            let why = "works on one side at a time and without a penalty; choose least_squares, non_saturating or hinge";
-            return Err(Error::config("cyclegan.loss", why));
-        }
-        let weights = [("cycle_a", self.cycle_a), ("cycle_b", self.cycle_b), ("identity", self.identity)];
-        if let Some((field, weight)) =
-            weights.into_iter().find(|(_, weight)| !(*weight >= 0.0 && weight.is_finite()))
-        {
-            return Err(Error::config(format!("cyclegan.{field}"), format!("{weight} is not 0 or more")));
-        }
         if self.identity > 0.0 && self.channels_a != self.channels_b {
             let why = format!(
                 "an image of {} channels cannot stay as it is among images of {}; set it to 0",
@@ -201,6 +184,7 @@ impl Config {
             );
             return Err(Error::config("cyclegan.identity", why));
         }
+        self.ema.validate("cyclegan.ema")?;
         self.generator_optimizer.validate("cyclegan.generator_optimizer")?;
         self.discriminator_optimizer.validate("cyclegan.discriminator_optimizer")
     }
@@ -248,6 +232,7 @@ mod tests {
         assert!(refuse(|c| c.channels_b = 1).contains("cyclegan.identity"));
         assert!(refuse(|c| c.generator = GeneratorKind::SuperResolution).contains("pix2pix"));
         assert!(refuse(|c| c.loss = AdversarialLoss::Wasserstein).contains("least_squares"));
+        assert!(refuse(|c| c.ema.half_life_images = -1.0).contains("cyclegan.ema"));
         assert!(refuse(|c| c.cycle_b = -1.0).contains("cyclegan.cycle_b"));
         assert!(refuse(|c| c.discriminator_layers = 0).contains("between 1 and 7"));
         assert!(refuse(|c| c.generator_optimizer.lr = 0.0).contains("generator_optimizer.lr"));

@@ -3,13 +3,11 @@
 use crate::{Config, Discriminators, Generators};
 use gan_core::data::{PairBatch, Source, Synthetic};
 use gan_core::device::DevicePolicy;
-use gan_core::ema::Ema;
+use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::game::record_scores;
 use gan_core::loss::pixels::distance;
-use gan_core::nn::Parameters;
 use gan_core::player::Player;
-use gan_core::random;
 use gan_core::step::StepCtx;
 use gan_core::tensor::grid::side_by_side;
 use gan_core::tensor::guard::shape;
@@ -40,19 +38,14 @@ impl CycleGan {
     /// A setting that cannot work; LibTorch's, such as no memory.
     pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
         config.validate()?;
-        let mut weights = Parameters::new(policy, random::key(seed, &[], "generator"));
-        let generators = Generators::new(weights.root(), &config)?;
-        let (mut average, mut averaged) = (None, None);
-        if config.ema.enabled() {
-            let mut copy = Parameters::new(policy, 0);
-            averaged = Some(Generators::new(copy.root(), &config)?);
-            average = Some(Ema::new(config.ema, copy, &weights)?);
-        }
-        let generator_player =
-            Player::new("generator", weights, config.generator_optimizer)?.with_average(average);
-        let mut weights = Parameters::new(policy, random::key(seed, &[], "discriminator"));
-        let discriminators = Discriminators::new(weights.root(), &config)?;
-        let discriminator_player = Player::new("discriminator", weights, config.discriminator_optimizer)?;
+        let moves = (config.generator_optimizer, config.ema);
+        let (generator_player, generators, averaged) =
+            Player::with_networks("generator", policy, seed, moves, |scope| Generators::new(scope, &config))?;
+        let moves = (config.discriminator_optimizer, EmaConfig::default());
+        let (discriminator_player, discriminators, _) =
+            Player::with_networks("discriminator", policy, seed, moves, |scope| {
+                Discriminators::new(scope, &config)
+            })?;
         let (pool_a, pool_b) = (ImagePool::new("pool_a", config.pool), ImagePool::new("pool_b", config.pool));
         Ok(Self {
             config,

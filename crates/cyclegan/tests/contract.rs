@@ -2,20 +2,15 @@
 
 use cyclegan::{Config, CycleGan};
 use gan_core::augment::DiffAugment;
-use gan_core::clock::Clock;
-use gan_core::comm::Solo;
 use gan_core::data::{PairBatch, Source, Synthetic};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
-use gan_core::error::Result;
 use gan_core::optim::AdamConfig;
-use gan_core::random::Streams;
-use gan_core::recorder::Recorder;
-use gan_core::step::StepCtx;
 use gan_core::translation::{GeneratorKind, Norm};
 use gan_core::variant::{Direction, PreviewCtx, Translate, Variant};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
+use gan_testkit::replay::{self, Recorded};
 use tch::{Device, Tensor};
 
 fn tiny() -> Config {
@@ -87,30 +82,6 @@ fn parameter_counts_are_the_authors() {
     assert_eq!(counts, [2 * 11_378_179, 2 * 2_764_737]);
 }
 
-/// Plays the golden's batches.
-struct Recorded(Vec<PairBatch>);
-
-impl Source<PairBatch> for Recorded {
-    fn next(&mut self) -> Result<PairBatch> {
-        Ok(self.0.remove(0))
-    }
-    fn position(&self) -> u64 {
-        0
-    }
-    fn seek(&mut self, _: u64) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// Gradient norms in the other memory layout, whose roundings turn signs where an image comes back almost as it was: each
-/// such pixel moves the gradient of L1 by a whole step. Where theory says 0 there is nothing but rounding.
-fn alike(what: &str, norms: &[f32], recorded: &Tensor) {
-    let recorded = Vec::<f32>::try_from(recorded).expect("f32");
-    for (at, (got, wanted)) in norms.iter().zip(recorded).enumerate() {
-        assert!((got - wanted).abs() <= 2e-3 * wanted + 2e-5, "{what}[{at}]: {got:e} and {wanted:e}");
-    }
-}
-
 /// To the last recorded digit in the recorded memory layout; in the one of real runs as far as their first step can agree.
 #[test]
 fn training_steps_are_the_reference() {
@@ -139,20 +110,10 @@ fn training_steps_are_the_reference() {
             b: golden.tensor(&format!("step{k}/in/B")),
             weight: None,
         };
-        let mut data = Recorded((0..steps).map(batch).collect());
+        let mut data = Recorded::new((0..steps).map(batch));
         for k in 0..steps {
-            let recorder = Recorder::default();
-            recorder.detailed.set(true);
-            let clock = Clock { step: k as u64, images: 0 };
-            let noise = Streams::replaying(golden.draws(&format!("step{k}/rng/")));
-            let ctx = StepCtx::new(clock, &policy, &Solo, &recorder, 1).with_noise(noise);
-            gan.step(&ctx, &mut data).expect("step");
-
-            let read = recorder.drain();
-            let mean = |name: &str| {
-                let found = read.iter().find(|(other, _)| other == name);
-                found.unwrap_or_else(|| panic!("{name} was not recorded")).1.mean as f32
-            };
+            let draws = golden.draws(&format!("step{k}/rng/"));
+            let record = replay::step(&mut gan, &policy, &mut data, k, draws);
             // The reference names a discriminator after the generator that it judges.
             let losses = [
                 ("G", "loss/generator"),
@@ -167,18 +128,19 @@ fn training_steps_are_the_reference() {
             ];
             for (name, ours) in losses {
                 if k == 0 || !channels_last {
-                    golden.check(&format!("step{k}/loss/{name}"), &Tensor::from(mean(ours)));
+                    golden.check(&format!("step{k}/loss/{name}"), &record.scalar(ours));
                 }
             }
             for (player, nets) in [("generator", nets[0]), ("discriminator", nets[1])] {
                 for net in nets {
-                    let norm = |name: String| mean(&format!("gradient_norm/{player}/{net}.{name}"));
-                    let norms: Vec<f32> = golden.parameter_names(net).into_iter().map(norm).collect();
+                    let names = golden.parameter_names(net);
+                    let names: Vec<String> = names.iter().map(|name| format!("{net}.{name}")).collect();
+                    let norms = record.gradient_norms(player, &names);
                     let key = format!("step{k}/gradnorm/{net}");
                     if !channels_last {
-                        golden.check(&key, &Tensor::from_slice(&norms));
+                        golden.check(&key, &norms);
                     } else if k == 0 {
-                        alike(&key, &norms, &golden.tensor(&key));
+                        golden.check_roughly(&key, &norms);
                     }
                 }
             }

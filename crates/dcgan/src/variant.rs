@@ -56,15 +56,16 @@ impl Variant for Dcgan {
     /// Algorithm 1 of Goodfellow et al. 2014: `draw` and update the discriminator k times, then the generator.
     fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
         let Config { size, channels, latent, batch, .. } = self.config;
+        let latents = || ctx.noise().normal("latent", &[batch, latent, 1, 1]);
         let draw = || {
             let real = data.next()?.images;
             shape("batch", &real, &[batch, channels, size, size])?;
-            let z = ctx.noise().normal("latent", &[batch, latent, 1, 1])?;
-            Ok(Draws::new(ctx.laid_out(&real)?, z))
+            Ok(Draws::new(ctx.laid_out(&real)?, latents()?))
         };
         self.pair.step(
             ctx,
             draw,
+            |last| Ok(last.with_latents(latents()?, None)),
             |generator, z, _| generator.forward(z, Mode::Train),
             |discriminator, images, _| discriminator.judge(images, Mode::Train),
         )

@@ -1,21 +1,16 @@
 //! The contract suite, and the reference implementation's recorded tensors.
 
 use dcgan::{Config, Dcgan, Discriminator, Generator};
-use gan_core::clock::Clock;
-use gan_core::comm::Solo;
-use gan_core::data::{ImageBatch, Source, Synthetic};
+use gan_core::data::{ImageBatch, Synthetic};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
-use gan_core::error::Result;
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::{Mode, Parameters};
 use gan_core::optim::AdamConfig;
-use gan_core::random::Streams;
-use gan_core::recorder::Recorder;
-use gan_core::step::StepCtx;
 use gan_core::variant::Variant;
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
+use gan_testkit::replay::{self, Recorded};
 use tch::{Device, Tensor};
 
 fn tiny() -> Config {
@@ -97,21 +92,6 @@ fn forward_passes_are_the_reference() {
     }
 }
 
-/// Plays the golden's batches.
-struct Recorded(Vec<Tensor>);
-
-impl Source<ImageBatch> for Recorded {
-    fn next(&mut self) -> Result<ImageBatch> {
-        Ok(ImageBatch { images: self.0.remove(0), labels: None, attributes: None })
-    }
-    fn position(&self) -> u64 {
-        0
-    }
-    fn seek(&mut self, _: u64) -> Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn training_steps_are_the_reference() {
     let golden = Golden::open("dcgan");
@@ -123,36 +103,27 @@ fn training_steps_are_the_reference() {
             assert_eq!(player.parameters().trainable_names(), golden.parameter_names(net));
         }
         let steps = golden.integer("steps");
-        let mut data = Recorded((0..steps).map(|k| golden.tensor(&format!("step{k}/in/real"))).collect());
+        let batch = |k| ImageBatch {
+            images: golden.tensor(&format!("step{k}/in/real")),
+            labels: None,
+            attributes: None,
+        };
+        let mut data = Recorded::new((0..steps).map(batch));
         for k in 0..steps {
-            let recorder = Recorder::default();
-            recorder.detailed.set(true);
-            let clock = Clock { step: k as u64, images: 0 };
-            let noise = Streams::replaying(golden.draws(&format!("step{k}/rng/")));
-            let ctx = StepCtx::new(clock, &policy, &Solo, &recorder, 1).with_noise(noise);
-            gan.step(&ctx, &mut data).expect("step");
-
-            let read = recorder.drain();
-            let mean = |name: &str| {
-                let found = read.iter().find(|(other, _)| other == name);
-                found.unwrap_or_else(|| panic!("{name} was not recorded")).1.mean as f32
-            };
+            let draws = golden.draws(&format!("step{k}/rng/"));
+            let record = replay::step(&mut gan, &policy, &mut data, k, draws);
             let losses = [
-                ("errD", mean("loss/discriminator")),
-                ("errG", mean("loss/generator")),
-                ("D_x", mean("score/real")),
-                ("D_G_z1", mean("score/fake")),
+                ("errD", "loss/discriminator"),
+                ("errG", "loss/generator"),
+                ("D_x", "score/real"),
+                ("D_G_z1", "score/fake"),
             ];
-            for (name, value) in losses {
-                golden.check(&format!("step{k}/loss/{name}"), &Tensor::from(value));
+            for (name, ours) in losses {
+                golden.check(&format!("step{k}/loss/{name}"), &record.scalar(ours));
             }
             for (player, net) in [("generator", "G"), ("discriminator", "D")] {
-                let norms: Vec<f32> = golden
-                    .parameter_names(net)
-                    .iter()
-                    .map(|name| mean(&format!("gradient_norm/{player}/{name}")))
-                    .collect();
-                golden.check(&format!("step{k}/gradnorm/{net}"), &Tensor::from_slice(&norms));
+                let norms = record.gradient_norms(player, &golden.parameter_names(net));
+                golden.check(&format!("step{k}/gradnorm/{net}"), &norms);
             }
         }
         // Adam's first update is the gradient's sign: where a gradient is almost 0, other kernels' rounding moves a

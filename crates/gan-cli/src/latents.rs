@@ -24,11 +24,13 @@ pub fn of_seeds(gan: &(impl Generate + ?Sized), seeds: &[u64]) -> Result<Tensor>
 ///
 /// # Errors
 /// A number outside 0 to 10.
-pub fn check_truncation(truncation: f64) -> Result<()> {
-    if (0.0..=10.0).contains(&truncation) {
-        return Ok(());
+pub fn check_truncation(truncation: Option<f64>) -> Result<()> {
+    match truncation.filter(|truncation| !(0.0..=10.0).contains(truncation)) {
+        None => Ok(()),
+        Some(other) => {
+            Err(usage(format!("--truncation {other}: expected a number from 0 to 10; leave it out for none")))
+        }
     }
-    Err(usage(format!("--truncation {truncation}: expected a number from 0 to 10; 1 is none")))
 }
 
 /// Spherical interpolation (Shoemake 1985; for GANs White 2016): `steps` latents from `a` to `b`, both

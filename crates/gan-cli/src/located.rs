@@ -26,6 +26,11 @@ pub enum Located {
 }
 
 impl Located {
+    /// Whether a run or a checkpoint lies at `path`, and not images.
+    pub fn is_there(path: &Path) -> bool {
+        ["config.toml", "SHA256SUMS", "meta.json"].iter().any(|file| path.join(file).exists())
+    }
+
     /// Looks at what lies at `path`.
     ///
     /// # Errors

@@ -102,7 +102,13 @@ pub fn train(start: Start) -> Result<ExitCode> {
             if let Err(error) = session.data.animate(&folder) {
                 crate::say::note(format_args!("warning: no animation: {}", crate::failure::sentence(&error)));
             }
-            epilogue(&folder, &training, (clock.images, began.elapsed().as_secs_f64()), &watch);
+            epilogue(
+                &folder,
+                &training,
+                config.rates_end(),
+                (clock.images, began.elapsed().as_secs_f64()),
+                &watch,
+            );
             Ok(ExitCode::SUCCESS)
         }
         Ok(false) => {
@@ -214,7 +220,13 @@ fn log_line(report: &Report) -> LogLine {
     }
 }
 
-fn epilogue(folder: &Path, training: &Training, (images, seconds): (u64, f64), watch: &Watch) {
+fn epilogue(
+    folder: &Path,
+    training: &Training,
+    rates_end: Option<u64>,
+    (images, seconds): (u64, f64),
+    watch: &Watch,
+) {
     let (run, gan) = (quoted(folder), program());
     let end = if watch.stopped_on_plateau { "stopped on a plateau" } else { "finished" };
     line(format_args!("\n{}", watch.summary()));
@@ -234,6 +246,9 @@ fn epilogue(folder: &Path, training: &Training, (images, seconds): (u64, f64), w
     if matches!(training, Training::Generator { .. }) {
         line(format_args!("from one to another:  {gan} interpolate {run}"));
     }
-    line(format_args!("train on:             {gan} resume {run} --images {}", images * 2));
+    // Rates that have fallen to 0 teach nothing more.
+    if rates_end.is_none_or(|end| end > images) {
+        line(format_args!("train on:             {gan} resume {run} --images {}", images * 2));
+    }
     line(format_args!("curves in a browser:  tensorboard --logdir {run}"));
 }

@@ -149,6 +149,8 @@ macro_rules! variants {
 }
 
 variants! {
+    /// BigGAN (Brock et al. 2019), SAGAN, SNGAN: noise and a class to images of 32 to 512 pixels
+    Biggan { word: "biggan", config: biggan::Config, generator: biggan::BigGan, preset: "small-32", channels: channels }
     /// Conditional GAN (Mirza and Osindero 2014): noise and a class or attributes to images of up to 128 pixels
     Cgan { word: "cgan", config: cgan::Config, generator: cgan::Cgan, preset: "fashion-mnist-32", channels: channels }
     /// CycleGAN (Zhu et al. 2017): images of one domain to another and back, from unpaired examples

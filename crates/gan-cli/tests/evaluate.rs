@@ -44,7 +44,7 @@ fn a_run_is_scored_against_its_data() {
     let table = &done.out;
     for part in [
         "generated  80 samples of run after 64 images",
-        "seeds from 1, truncation 1",
+        "seeds from 1, no truncation",
         "real       80 of fashion-mnist-test: 10000 images, 16 x 16 x 1",
         "a classifier of Fashion-MNIST and not Inception",
         "floor      40 real images against 40 others",

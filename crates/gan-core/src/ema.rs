@@ -1,6 +1,6 @@
 //! Moving averages of weights, for generating (Karras et al. 2018, section "EMA"; Yaz et al. 2019).
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::Parameters;
 use gan_sys::list;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,15 @@ impl EmaConfig {
     /// Whether there is an average at all.
     pub fn enabled(&self) -> bool {
         self.half_life_images > 0.0
+    }
+
+    /// # Errors
+    /// Negative numbers.
+    pub fn validate(&self, field: &str) -> Result<()> {
+        if self.half_life_images >= 0.0 && self.ramp_up >= 0.0 {
+            return Ok(());
+        }
+        Err(Error::config(field, "numbers must not be negative"))
     }
 
     /// The weight of the old average in a step of `batch` images after `images` images:

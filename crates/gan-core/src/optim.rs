@@ -81,6 +81,12 @@ impl AdamConfig {
         }
     }
 
+    /// The same with a rate that falls to 0 along a line over the second half of so many images.
+    #[must_use]
+    pub fn falling_over_second_half_of(self, images: u64) -> Self {
+        Self { lr_schedule: Ramp { to: 0.0, begin: images / 2, end: images, ..Ramp::default() }, ..self }
+    }
+
     /// The settings after `images` images.
     #[must_use]
     pub fn at(self, images: u64) -> Self {

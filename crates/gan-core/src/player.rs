@@ -1,9 +1,11 @@
 //! A player: parameters that move together.
 
-use crate::ema::Ema;
+use crate::device::DevicePolicy;
+use crate::ema::{Ema, EmaConfig};
 use crate::error::{Error, Result};
-use crate::nn::Parameters;
+use crate::nn::{Entry, Parameters, Scope};
 use crate::optim::{Adam, AdamConfig};
+use crate::random;
 use crate::step::StepCtx;
 use gan_sys::list;
 use gan_sys::runtime::{Autocast, AutocastDtype};
@@ -36,6 +38,30 @@ impl Player {
         let device = parameters.trainable().first().map_or(tch::Device::Cpu, |parameter| parameter.device());
         let skipped = Tensor::f_zeros([2], (Kind::Float, device))?;
         Ok(Self { name, parameters, adam, average: None, accumulated: Vec::new(), clip_norm: None, skipped })
+    }
+
+    /// A player and its networks, made by `new`; once more over the average, where `ema` asks for one. First weights are keyed
+    /// by `seed` and the player's name, or two networks with equal names would begin with equal weights.
+    ///
+    /// # Errors
+    /// The networks'; LibTorch's, such as no memory.
+    pub fn with_networks<N>(
+        name: &'static str,
+        policy: &DevicePolicy,
+        seed: u64,
+        (adam, ema): (AdamConfig, EmaConfig),
+        new: impl Fn(Scope) -> Result<N>,
+    ) -> Result<(Self, N, Option<N>)> {
+        let seed = random::key(seed, &[], name);
+        let mut weights = Parameters::new(policy, seed);
+        let networks = new(weights.root())?;
+        let (mut average, mut averaged) = (None, None);
+        if ema.enabled() {
+            let mut copy = Parameters::new(policy, seed);
+            averaged = Some(new(copy.root())?);
+            average = Some(Ema::new(ema, copy, &weights)?);
+        }
+        Ok((Self::new(name, weights, adam)?.with_average(average), networks, averaged))
     }
 
     /// The same player, followed by an average.
@@ -145,6 +171,7 @@ impl Player {
                     ctx.record(&format!("gradient_norm/{}/{name}", self.name), &gradient.f_norm()?);
                 }
             }
+            self.record_weights(ctx)?;
         }
         let skip = norm.f_isfinite()?.f_logical_not()?.f_to_kind(Kind::Float)?;
         if let Some(limit) = self.clip_norm {
@@ -209,6 +236,20 @@ impl Player {
         Ok(Some((values[0] as u64, values[1] as u64)))
     }
 
+    /// The lengths of weights and, where BigGAN's spectral normalisation follows them, their singular values (Brock et al. 2019,
+    /// section 4.1): what a collapse is seen coming by.
+    fn record_weights(&self, ctx: &StepCtx) -> Result<()> {
+        for Entry { name, tensor, trainable } in self.parameters.entries() {
+            let is_value = name.rsplit('.').next().is_some_and(|last| last.starts_with("sv"));
+            if *trainable && tensor.dim() > 1 {
+                ctx.record(&format!("weight_norm/{}/{name}", self.name), &tensor.f_detach()?.f_norm()?);
+            } else if !trainable && is_value {
+                ctx.record(&format!("singular_value/{}/{name}", self.name), &tensor.f_detach_copy()?);
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn update_average(&mut self, batch: u64, images: u64) -> Result<()> {
         match &mut self.average {
             Some(average) => average.update(&self.parameters, batch, images),
@@ -231,7 +272,6 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::comm::Solo;
-    use crate::device::DevicePolicy;
     use crate::nn::Init;
     use crate::recorder::Recorder;
 

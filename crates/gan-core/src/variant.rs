@@ -7,7 +7,7 @@ use crate::player::Player;
 use crate::random::Streams;
 use crate::step::StepCtx;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// One GAN: its players and one whole training step, written out plainly by the variant.
 pub trait Variant {
@@ -103,20 +103,47 @@ impl PreviewCtx {
         let noise = Streams::new(crate::random::key(seed, &[], "preview"), 0, 0, policy.device);
         Self { policy, noise }
     }
+
+    /// A row for each class, with the same latents in every row; of attributes eight rows of drawn ones.
+    ///
+    /// # Errors
+    /// The generator's; LibTorch's.
+    pub fn rows_of_labels(&self, gan: &dyn Generate) -> Result<Panel> {
+        const COLUMNS: i64 = 8;
+        const MOST_CLASSES: i64 = 16;
+        const ATTRIBUTE_ROWS: i64 = 8;
+        let mut shape = vec![COLUMNS];
+        shape.extend(gan.latent_shape());
+        let z = self.noise.normal("latent", &shape)?;
+        let (rows, labels) = match gan.classes() {
+            0 => (ATTRIBUTE_ROWS, gan.draw_labels(&self.noise, ATTRIBUTE_ROWS)?),
+            classes => {
+                let rows = classes.min(MOST_CLASSES);
+                (rows, Some(Tensor::f_arange(rows, (Kind::Int64, z.device()))?))
+            }
+        };
+        let labels =
+            labels.map(|labels| labels.f_repeat_interleave_self_int(COLUMNS, 0, None)).transpose()?;
+        let mut repeats = vec![1; shape.len()];
+        repeats[0] = rows;
+        let images = gan.generate(&z.f_repeat(repeats)?, labels.as_ref(), &GenerateOptions::default())?;
+        Ok(Panel { name: "samples".to_owned(), images, columns: COLUMNS })
+    }
 }
 
 /// How images are generated from latents.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GenerateOptions {
-    /// Below 1 trades variety for fidelity. For plain Gaussian latents: draws are scaled by it.
-    pub truncation: f64,
+    /// Trades variety for fidelity, the more the lower; `None`: latents as in training. Draws are scaled by it, unless a
+    /// variant says otherwise.
+    pub truncation: Option<f64>,
     /// Whether the averaged weights are used, where there are some.
     pub average: bool,
 }
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { truncation: 1.0, average: true }
+        Self { truncation: None, average: true }
     }
 }
 

@@ -49,7 +49,7 @@ fn second_derivatives_are_those_of_finite_differences() {
         DiscriminationOptions { inputs: 5, kernels: 3, dimensions: 2, self_term: SelfTerm::Removed };
     let discrimination = MinibatchDiscrimination::new(root.sub("m"), options, DRAWN).expect("layer");
     let layer_norm = LayerNorm::new(root.sub("l"), 8).expect("norm");
-    let gain_norm = GainBatchNorm2d::new(root.sub("g"), 8, 1e-5).expect("norm");
+    let gain_norm = GainBatchNorm2d::new(root.sub("g"), 8, Statistics::Batch, 1e-5).expect("norm");
     let spectral = DRAWN.with_spectral_norm(SpectralNorm::BIGGAN);
     let attention = SelfAttention::new(root.sub("a"), 8, spectral).expect("attention");
     let options = ConditionalNormOptions {

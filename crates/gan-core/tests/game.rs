@@ -78,7 +78,9 @@ impl Table {
         let clock = Clock { step, images: step * BATCH as u64 };
         let ctx = StepCtx::new(clock, policy, &Solo, recorder, 7);
         game.discriminator(&ctx, discriminator, &sides, &draws, 0)?;
-        game.generator(&ctx, generator, &sides, &draws)
+        let mut redraw =
+            |last: &Draws| Ok(last.with_latents(ctx.noise().normal("latent", &last.z.size())?, None));
+        game.generator(&ctx, generator, &sides, &draws, &mut redraw)
     }
 
     fn weights(&self) -> Vec<Vec<f32>> {
@@ -149,6 +151,20 @@ fn micro_batches_are_the_whole_batch_where_nothing_looks_across() {
         assert!(distance(&whole, &parts) < 2e-5, "{loss}: {}", distance(&whole, &parts));
         let other = after(loss, RegularizerConfig::default(), GameConfig::default(), 3);
         assert!(distance(&whole, &other) > 1e-4, "the penalty does something");
+    }
+}
+
+#[test]
+fn reals_and_fakes_in_one_batch_are_the_same_game() {
+    for loss in [AdversarialLoss::NonSaturating, AdversarialLoss::Hinge, AdversarialLoss::RelativisticPaired]
+    {
+        let play = |together, own_latents| {
+            let game = GameConfig { together, own_latents, discriminator_steps: 2, ..GameConfig::default() };
+            after(loss, RegularizerConfig::default(), game, 3)
+        };
+        let (apart, together) = (play(false, false), play(true, false));
+        assert!(distance(&apart, &together) < 2e-5, "{loss}: {}", distance(&apart, &together));
+        assert!(distance(&apart, &play(false, true)) > 1e-4, "{loss}: own latents do something");
     }
 }
 
@@ -283,6 +299,8 @@ fn features_that_nobody_shows_are_asked_for_in_a_sentence() {
     let ctx = StepCtx::new(Clock::default(), policy, &Solo, recorder, 7);
     let draws = draws(0);
     game.discriminator(&ctx, discriminator, &sides, &draws, 0).expect("an update");
-    let error = game.generator(&ctx, generator, &sides, &draws).expect_err("no features").to_string();
+    let mut redraw = |last: &Draws| Ok(last.with_latents(last.z.shallow_clone(), None));
+    let error =
+        game.generator(&ctx, generator, &sides, &draws, &mut redraw).expect_err("no features").to_string();
     assert!(error.contains("shows no features"), "{error}");
 }

@@ -157,7 +157,7 @@ fn conditional_norms_are_biggans() {
         follow(&golden, case, &weights, "in/image", |x, mode| norm.forward(x, &condition, mode));
     }
     let mut weights = store();
-    let norm = GainBatchNorm2d::new(weights.root(), channels, 1e-5).expect("norm");
+    let norm = GainBatchNorm2d::new(weights.root(), channels, Statistics::Batch, 1e-5).expect("norm");
     follow(&golden, "biggan_bn", &weights, "in/image", |x, mode| norm.forward(x, mode));
 }
 

@@ -7,6 +7,7 @@
 mod chart;
 mod series;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::atomic;
@@ -75,8 +76,22 @@ fn panels(lines: &[LogLine]) -> Vec<Panel> {
         if line.images_per_second.is_finite() {
             push(&mut panels[FIRST.len() - 1], "speed", kimg, line.images_per_second);
         }
+        // Of values for every single weight, `group/player/weight`, the largest is drawn.
+        let mut largest = BTreeMap::new();
+        let mut drawn = Vec::new();
         for (name, moments) in &line.values {
             let (group, label) = name.split_once('/').unwrap_or(("other", name));
+            match label.split_once('/') {
+                Some((player, _)) => {
+                    let most: &mut f64 =
+                        largest.entry((group, format!("{player}, largest"))).or_insert(moments.mean);
+                    *most = most.max(moments.mean);
+                }
+                None => drawn.push((group, label.to_owned(), moments.mean)),
+            }
+        }
+        drawn.extend(largest.into_iter().map(|((group, label), mean)| (group, label, mean)));
+        for (group, label, mean) in drawn {
             let position = panels.iter().position(|panel| panel.title == group).unwrap_or_else(|| {
                 panels.push(Panel {
                     title: group.into(),
@@ -86,7 +101,7 @@ fn panels(lines: &[LogLine]) -> Vec<Panel> {
                 });
                 panels.len() - 1
             });
-            push(&mut panels[position], label, kimg, moments.mean);
+            push(&mut panels[position], &label, kimg, mean);
         }
     }
     panels.retain(|panel| panel.series.iter().any(|series| !series.points.is_empty()));

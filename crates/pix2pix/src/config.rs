@@ -4,10 +4,10 @@ use gan_core::augment::DiffAugment;
 use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::loss::AdversarialLoss;
-use gan_core::optim::{AdamConfig, Ramp};
+use gan_core::optim::AdamConfig;
 use gan_core::settings::{self, PairShape, TakeData};
 use gan_core::trainer::TrainConfig;
-use gan_core::translation::{DiscriminatorKind, GeneratorKind, Norm};
+use gan_core::translation::{self, DiscriminatorKind, GeneratorKind, Norm};
 use serde::{Deserialize, Serialize};
 
 /// Sizes and training settings of a pix2pix.
@@ -105,10 +105,9 @@ impl Default for Config {
     }
 }
 
-/// The paper's Adam; the rate falls to 0 over the second half of so many images.
-fn falling(images: u64) -> AdamConfig {
-    let lr_schedule = Ramp { to: 0.0, begin: images / 2, end: images, ..Ramp::default() };
-    AdamConfig { lr_schedule, ..AdamConfig::new(2e-4, 0.5) }
+/// The paper's Adam for a run of so many images.
+fn adam(images: u64) -> AdamConfig {
+    AdamConfig::new(2e-4, 0.5).falling_over_second_half_of(images)
 }
 
 impl Config {
@@ -141,15 +140,15 @@ impl Config {
             discriminator_layers: 2,
             discriminator_width: 32,
             norm: Norm::Instance,
-            generator_optimizer: falling(SMALL),
-            discriminator_optimizer: falling(SMALL),
+            generator_optimizer: adam(SMALL),
+            discriminator_optimizer: adam(SMALL),
             ..Self::default()
         };
         let paper = |size, generator| Self {
             size,
             generator,
-            generator_optimizer: falling(PAPER),
-            discriminator_optimizer: falling(PAPER),
+            generator_optimizer: adam(PAPER),
+            discriminator_optimizer: adam(PAPER),
             ..Self::default()
         };
         match name {
@@ -186,13 +185,9 @@ impl Config {
         }
         let smallest = self.generator.smallest() * if enlarges { self.scale } else { 1 };
         let smallest = smallest.max(self.discriminator.smallest(self.discriminator_layers));
-        for (field, side) in [("size", self.image()[0]), ("width", self.image()[1])] {
-            if !(smallest..=4096).contains(&side) {
-                let why = format!(
-                    "{side} is not between {smallest}, the least that these networks can take, and 4096"
-                );
-                return refuse(field, why);
-            }
+        let weights = [("adversarial", self.adversarial), ("l1", self.l1)];
+        translation::check("pix2pix", self.image(), smallest, self.loss, &weights)?;
+        for (field, side) in ["size", "width"].into_iter().zip(self.image()) {
             if side % self.scale != 0 {
                 return refuse(field, format!("{side} is no multiple of the scale, {}", self.scale));
             }
@@ -208,18 +203,10 @@ impl Config {
                 ("discriminator_width", self.discriminator_width, 1, 1024),
             ],
         )?;
-        if self.loss.is_relativistic() || self.loss == AdversarialLoss::Wasserstein {
-            let why = "works on one side at a time and without a penalty; choose non_saturating, least_squares or hinge";
-            return refuse("loss", why.to_owned());
-        }
-        for (field, weight) in [("adversarial", self.adversarial), ("l1", self.l1)] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return refuse(field, format!("{weight} is not 0 or more"));
-            }
-        }
         if self.adversarial == 0.0 && self.l1 == 0.0 {
             return refuse("l1", "and adversarial are both 0: nothing is left to learn from".to_owned());
         }
+        self.ema.validate("pix2pix.ema")?;
         self.generator_optimizer.validate("pix2pix.generator_optimizer")?;
         self.discriminator_optimizer.validate("pix2pix.discriminator_optimizer")
     }

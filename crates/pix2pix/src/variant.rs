@@ -3,13 +3,11 @@
 use crate::{Config, PairDiscriminator, Translator};
 use gan_core::data::{PairBatch, Source, Synthetic};
 use gan_core::device::DevicePolicy;
-use gan_core::ema::Ema;
+use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::game::record_scores;
 use gan_core::loss::pixels::distance;
-use gan_core::nn::Parameters;
 use gan_core::player::Player;
-use gan_core::random;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
 use gan_core::translation::{Look, Norm};
@@ -36,19 +34,14 @@ impl Pix2Pix {
     /// A setting that cannot work; LibTorch's, such as no memory.
     pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
         config.validate()?;
-        let mut weights = Parameters::new(policy, random::key(seed, &[], "generator"));
-        let generator = Translator::new(weights.root(), &config)?;
-        let (mut average, mut averaged) = (None, None);
-        if config.ema.enabled() {
-            let mut copy = Parameters::new(policy, 0);
-            averaged = Some(Translator::new(copy.root(), &config)?);
-            average = Some(Ema::new(config.ema, copy, &weights)?);
-        }
-        let generator_player =
-            Player::new("generator", weights, config.generator_optimizer)?.with_average(average);
-        let mut weights = Parameters::new(policy, random::key(seed, &[], "discriminator"));
-        let discriminator = PairDiscriminator::new(weights.root(), &config)?;
-        let discriminator_player = Player::new("discriminator", weights, config.discriminator_optimizer)?;
+        let moves = (config.generator_optimizer, config.ema);
+        let (generator_player, generator, averaged) =
+            Player::with_networks("generator", policy, seed, moves, |scope| Translator::new(scope, &config))?;
+        let moves = (config.discriminator_optimizer, EmaConfig::default());
+        let (discriminator_player, discriminator, _) =
+            Player::with_networks("discriminator", policy, seed, moves, |scope| {
+                PairDiscriminator::new(scope, &config)
+            })?;
         let shown = None;
         Ok(Self { config, generator, averaged, discriminator, generator_player, discriminator_player, shown })
     }

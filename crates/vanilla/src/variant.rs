@@ -56,14 +56,16 @@ impl Variant for Vanilla {
     /// Algorithm 1: `draw` and update the discriminator k times, then the generator.
     fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
         let Config { size, channels, latent, batch, .. } = self.config;
+        let latents = || ctx.noise().normal("latent", &[batch, latent]);
         let draw = || {
             let real = data.next()?.images;
             shape("batch", &real, &[batch, channels, size, size])?;
-            Ok(Draws::new(real, ctx.noise().normal("latent", &[batch, latent])?))
+            Ok(Draws::new(real, latents()?))
         };
         self.pair.step(
             ctx,
             draw,
+            |last| Ok(last.with_latents(latents()?, None)),
             |generator, z, _| generator.forward(z, Mode::Train),
             |discriminator, images, _| discriminator.judge(images),
         )

@@ -47,9 +47,9 @@ pub struct Args {
     /// [default: `generated` in the run's folder]
     #[arg(long, value_name = "DIR|STEM")]
     out: Option<PathBuf>,
-    /// Below 1: less variety, more typical pictures
-    #[arg(long, default_value_t = 1.0, value_name = "X")]
-    truncation: f64,
+    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X
+    #[arg(long, value_name = "X")]
+    truncation: Option<f64>,
     /// The class of all pictures, by name or number, for GANs that know classes [default: the first]
     #[arg(long, value_name = "NAME|N")]
     class: Option<String>,

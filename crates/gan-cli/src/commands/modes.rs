@@ -90,7 +90,7 @@ pub fn run(args: Args) -> Result<()> {
 
 /// Samples of consecutive seeds, as `gan sample` makes them.
 fn generate(gan: &dyn ImageGan, count: usize, args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
-    let options = GenerateOptions { truncation: 1.0, average: !args.raw_weights };
+    let options = GenerateOptions { truncation: None, average: !args.raw_weights };
     let labels = Choice::default().of(gan)?;
     let samples = Samples { gan, labels: &labels, options, seed: args.seed, device: policy.device };
     let mut parts = Vec::new();

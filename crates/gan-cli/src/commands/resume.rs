@@ -127,6 +127,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             thousands(before)
         ));
     }
+    config.warn_of_rates();
     record(&config, &folder)?;
     match &checkpoint {
         Some(checkpoint) => note(format_args!("going on from {}", checkpoint.path.display())),

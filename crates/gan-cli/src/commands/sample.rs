@@ -44,9 +44,9 @@ pub struct Args {
     /// A folder, or a file for the sheet [default: `generated` in the run's folder]; points get a CSV beside it
     #[arg(long, value_name = "DIR|FILE")]
     out: Option<PathBuf>,
-    /// Below 1: less variety, more typical pictures
-    #[arg(long, default_value_t = 1.0, value_name = "X")]
-    truncation: f64,
+    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X
+    #[arg(long, value_name = "X")]
+    truncation: Option<f64>,
     #[command(flatten)]
     labels: labels::Choice,
     /// A sheet with a row of N pictures for each of these classes, or for all: the same seeds in every row

@@ -110,6 +110,7 @@ Later settings win: preset, then --config, then flags, then --set.";
 pub fn run(args: Args) -> Result<ExitCode> {
     let (config, policy, data) = resolve(&args)?;
     let held_out = data::open_held_out(&config)?;
+    config.warn_of_rates();
     config.gan.warnings().iter().for_each(|text| note(format_args!("warning: {text}")));
     if args.dry_run {
         describe(&config, &policy, &data)?;

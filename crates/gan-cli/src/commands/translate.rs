@@ -97,6 +97,7 @@ pub fn run(args: Args) -> Result<()> {
         None => PathBuf::from("translated"),
     });
     std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
+    inputs.check_apart(&folder, args.format)?;
     let bar = counted("translating", inputs.count() as u64);
     let (mut written, mut failed) = (0, Vec::new());
     for (stem, image) in inputs.iter() {
@@ -282,6 +283,24 @@ impl Inputs {
             }
         }
         Ok(opened)
+    }
+
+    /// Refuses to write over what is translated.
+    fn check_apart(&self, folder: &Path, format: Format) -> Result<()> {
+        let names = self.0.iter().flat_map(|set| (0..set.len()).map(|index| set.image_name(index)));
+        for name in names {
+            let target = folder.join(format!("{}.{}", stem_of(&name), format.extension()));
+            let real = |path: &Path| path.canonicalize().ok();
+            if real(&target).is_some_and(|target| real(&name) == Some(target)) {
+                let why = format!(
+                    "--out {}: {} would be written over; name another folder",
+                    folder.display(),
+                    name.display()
+                );
+                return Err(usage(why));
+            }
+        }
+        Ok(())
     }
 
     fn count(&self) -> usize {

@@ -15,6 +15,8 @@ use std::path::Path;
 pub struct Layers {
     variant: VariantName,
     tree: Tree,
+    /// The length of the preset's own run.
+    images: u64,
 }
 
 impl Layers {
@@ -41,7 +43,8 @@ impl Layers {
             preset,
             device: DeviceConfig::default(),
         };
-        let mut layers = Self { variant, tree: Tree::new(first.to_value()) };
+        let images = first.train.images;
+        let mut layers = Self { variant, tree: Tree::new(first.to_value()), images };
         if let Some((mut value, name)) = file {
             if let Some(kind) = value.pointer("/data/task/kind").and_then(Value::as_str) {
                 layers.task(Some(kind)).map_err(|error| anyhow!("{name}: {error}"))?;
@@ -106,11 +109,30 @@ impl Layers {
         self.tree.is_given(&format!("{}.{key}", self.variant.word()))
     }
 
+    /// The preset's schedules, of rates and of penalties, made as long as the run is; those that were given stay.
+    fn fit_schedules(&mut self) {
+        let wanted = self.tree.value("train.images").and_then(Value::as_u64).unwrap_or(self.images);
+        let is_moment = |path: &str| {
+            let mut parts = path.rsplit('.');
+            matches!(parts.next(), Some("begin" | "end"))
+                && parts.next().is_some_and(|part| part.ends_with("schedule"))
+        };
+        for path in self.tree.paths().into_iter().filter(|path| is_moment(path)) {
+            if let Some(moment) = self.tree.value(&path).and_then(Value::as_u64)
+                && !self.tree.is_given(&path)
+            {
+                let fitted = u128::from(moment) * u128::from(wanted) / u128::from(self.images.max(1));
+                self.tree.replace(&path, u64::try_from(fitted).unwrap_or(u64::MAX).into());
+            }
+        }
+    }
+
     /// The configuration.
     ///
     /// # Errors
     /// A value that cannot be.
-    pub fn resolve(self) -> Result<RunConfig> {
+    pub fn resolve(mut self) -> Result<RunConfig> {
+        self.fit_schedules();
         RunConfig::from_value(&self.tree.into_value())
     }
 }
@@ -155,6 +177,24 @@ mod tests {
             let config = layers.resolve().expect("settings");
             assert_eq!(config.data.source, source);
         }
+    }
+
+    #[test]
+    fn schedules_are_as_long_as_the_run() {
+        let resolved = |settings: &[&str]| {
+            let mut layers = Layers::new(VariantName::Cyclegan, None, None).expect("layers");
+            settings.iter().for_each(|setting| layers.set(setting).expect("set"));
+            let config = layers.resolve().expect("config");
+            let tree = config.to_value();
+            let moment = |path: &str| tree.pointer(path).and_then(Value::as_u64).expect("a moment");
+            let [begin, end] = ["begin", "end"]
+                .map(|word| moment(&format!("/cyclegan/generator_optimizer/lr_schedule/{word}")));
+            (begin, end, config.rates_end())
+        };
+        assert_eq!(resolved(&[]), (15_000, 30_000, Some(30_000)));
+        assert_eq!(resolved(&["train.images=8k"]), (4_000, 8_000, Some(8_000)));
+        let given = ["train.images=8k", "generator_optimizer.lr_schedule.end=9k"];
+        assert_eq!(resolved(&given), (4_000, 9_000, Some(8_000)), "the discriminator's ends first");
     }
 
     #[test]

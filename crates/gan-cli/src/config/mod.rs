@@ -8,6 +8,7 @@ mod tree;
 pub use layers::Layers;
 
 use crate::failure::usage;
+use crate::say::{note, thousands};
 use crate::variants::{VariantConfig, VariantName};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
@@ -191,6 +192,28 @@ impl RunConfig {
         let DeviceConfig { device, precision, threads } = &self.device;
         let precision = if self.gan.size() == 1 && precision == "auto" { "f32" } else { precision };
         Ok(DevicePolicy::resolve(device, precision, *threads)?)
+    }
+
+    /// Images shown when the first player's rate has fallen to 0, where one does: nothing is learned from then on.
+    pub fn rates_end(&self) -> Option<u64> {
+        let section = self.gan.section();
+        let schedules = section.as_object()?.values().filter_map(|part| part.get("lr_schedule"));
+        let ends = schedules.filter(|schedule| schedule.get("to").and_then(Value::as_f64) == Some(0.0));
+        ends.filter_map(|schedule| schedule.get("end")?.as_u64()).filter(|end| *end > 0).min()
+    }
+
+    /// What is to be said of a run that is longer than its rates.
+    pub fn warn_of_rates(&self) {
+        if let Some(end) = self.rates_end().filter(|end| *end < self.train.images) {
+            note(format_args!(
+                "warning: a learning rate is 0 after {} of {} images (lr_schedule.end): nothing is learned from then on; a \
+                 longer run is a new one: gan train {} --images {}",
+                thousands(end),
+                thousands(self.train.images),
+                self.gan.variant().word(),
+                self.train.images
+            ));
+        }
     }
 
     /// Everything as one tree: `variant`, `preset`, a section named after the variant, `train`, `data`, `device`.

@@ -30,6 +30,11 @@ impl Tree {
         self.given.contains(path)
     }
 
+    /// The value of a path.
+    pub fn value(&self, path: &str) -> Option<&Value> {
+        self.root.pointer(&pointer(path))
+    }
+
     /// All leaves' paths.
     pub fn paths(&self) -> Vec<String> {
         fn walk(value: &Value, prefix: &str, paths: &mut Vec<String>) {
@@ -69,7 +74,7 @@ impl Tree {
         let known = self.paths();
         let source = Self::new(other.clone());
         for path in source.paths() {
-            let value = source.root.pointer(&pointer(&path)).unwrap_or(&Value::Null);
+            let value = source.value(&path).unwrap_or(&Value::Null);
             if !known.contains(&path) {
                 let why = unknown(&path, &known);
                 return Err(usage(format!("{file}: {path}: {why}")));
@@ -90,10 +95,10 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts a section in the place of another one, with keys of its own.
-    pub fn replace(&mut self, path: &str, section: Value) {
+    /// Puts another value or section, which may have keys of its own, in the place of one, as if the preset had it.
+    pub fn replace(&mut self, path: &str, value: Value) {
         if let Some(place) = self.root.pointer_mut(&pointer(path)) {
-            *place = section;
+            *place = value;
         }
     }
 

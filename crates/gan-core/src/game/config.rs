@@ -16,6 +16,12 @@ pub struct GameConfig {
     pub generator_first: bool,
     /// Updates of the generator in a step.
     pub generator_steps: u32,
+    /// The generator's first update in a step has latents of its own, as in BigGAN's program, instead of those that the
+    /// discriminator was shown last: a forward more.
+    pub own_latents: bool,
+    /// The discriminator judges reals and fakes as one batch, as in BigGAN's program: spectral normalisation follows its singular
+    /// value once for both. More memory; for discriminators without batch statistics.
+    pub together: bool,
     /// Parts in which a batch is worked off, their gradients added up: less memory, the same step (but for batch statistics).
     pub micro_batches: i64,
     /// Images that the discriminator sees at once, side by side as channels (PacGAN: 2 to 4).
@@ -73,6 +79,8 @@ impl Default for GameConfig {
             discriminator_steps: 1,
             generator_first: false,
             generator_steps: 1,
+            own_latents: false,
+            together: false,
             micro_batches: 1,
             pack: 1,
             label_smoothing: 0.0,
@@ -93,6 +101,17 @@ impl GameConfig {
     pub fn clip_norm(&self) -> Option<f64> {
         (self.clip_gradient > 0.0).then_some(self.clip_gradient)
     }
+}
+
+/// Which conditions generated images are given in training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelSampling {
+    /// Every class as often as any other; attributes as in the data.
+    #[default]
+    Balanced,
+    /// As often as in the data: those of the real images of the same batch.
+    Data,
 }
 
 /// Penalties on both players; a weight of 0 switches one off.

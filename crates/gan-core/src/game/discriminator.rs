@@ -34,7 +34,8 @@ impl Game {
         }
         let generator_first = self.config.generator_first;
         // The fakes of the last update keep their graph: the generator descends along it.
-        let kept = parts == 1 && round + 1 == self.config.discriminator_steps && !generator_first;
+        let is_last = round + 1 == self.config.discriminator_steps;
+        let kept = parts == 1 && is_last && !generator_first && !self.config.own_latents;
         let mut seen = Vec::new();
         for n in 0..parts {
             let part = if parts == 1 { draws } else { &draws.part(n, parts)? };
@@ -90,10 +91,12 @@ impl Game {
             player.accumulate(ctx, &penalty.f_mul_scalar(share * strength)?)?;
         }
         let (real, fake, value);
-        if loss.is_relativistic() || self.regularizer.lecam > 0.0 {
+        if loss.is_relativistic() || self.regularizer.lecam > 0.0 || self.config.together {
             let (halves, total, both) = ctx.phase("discriminator", || {
-                let real = self.on_real(ctx, sides, part)?;
-                let fake = self.on_fake(ctx, sides, part, fakes)?;
+                let (real, fake) = match self.config.together {
+                    true => self.on_both(ctx, sides, part, fakes)?,
+                    false => (self.on_real(ctx, sides, part)?, self.on_fake(ctx, sides, part, fakes)?),
+                };
                 let value = loss.discriminator(&real.logits, &fake.logits, smoothing)?;
                 let mut total = plus(plus(value.shallow_clone(), &real.penalty)?, &fake.penalty)?;
                 if self.regularizer.lecam > 0.0 {
@@ -125,6 +128,25 @@ impl Game {
             value = real_loss.f_detach()?.f_add(&fake_loss.f_detach()?)?;
         }
         Ok([real.f_detach()?, fake.f_detach()?, value.f_detach()?.f_reshape([1i64])?])
+    }
+
+    /// Fakes and reals as one batch, in BigGAN's order.
+    fn on_both(&self, ctx: &StepCtx, sides: &Sides, part: &Draws, fakes: &Tensor) -> Result<(Half, Half)> {
+        let images = self.shown(ctx, &Tensor::f_cat(&[fakes, &part.real], 0)?)?;
+        let labels = match (&part.fake_labels, &part.real_labels) {
+            (Some(fake), Some(real)) => Some(Tensor::f_cat(&[fake, real], 0)?),
+            _ => None,
+        };
+        let Verdict { logits, classification, .. } = (sides.judge)(&images, labels.as_ref())?;
+        // A mean over both sides; each of them counts in full.
+        let penalty = classification.map(|loss| loss.f_mul_scalar(2.0)).transpose()?;
+        if let Some(loss) = &penalty {
+            ctx.record("loss/classification", loss);
+        }
+        let count = logits.size()[0] - part.real.size()[0] / self.config.pack;
+        let fake = Half { logits: logits.f_narrow(0, 0, count)?, penalty };
+        let real = Half { logits: logits.f_narrow(0, count, logits.size()[0] - count)?, penalty: None };
+        Ok((real, fake))
     }
 
     fn on_real(&self, ctx: &StepCtx, sides: &Sides, part: &Draws) -> Result<Half> {

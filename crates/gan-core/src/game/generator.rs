@@ -12,8 +12,8 @@ use tch::{Tensor, no_grad};
 
 impl Game {
     /// All updates of the generator in a step, against the discriminator as it is now. `draws` are those of its last
-    /// update: the first one here takes over their fakes, further ones draw latents anew. A generator that moves first
-    /// leaves its fakes to the discriminator.
+    /// update: the first one here takes over their fakes, unless it has latents of its own; further ones `redraw` latents and
+    /// the labels of fakes. A generator that moves first leaves its fakes to the discriminator.
     ///
     /// # Errors
     /// As [`Game::discriminator`].
@@ -23,17 +23,15 @@ impl Game {
         player: &mut Player,
         sides: &Sides,
         draws: &Draws,
+        redraw: &mut dyn FnMut(&Draws) -> Result<Draws>,
     ) -> Result<()> {
         let parts = self.config.micro_batches;
         for round in 0..self.config.generator_steps {
-            let redrawn = (round > 0).then(|| ctx.noise().normal("latent", &draws.z.size())).transpose()?;
+            let redrawn = (round > 0 || self.config.own_latents).then(|| redraw(draws)).transpose()?;
+            let draws = redrawn.as_ref().unwrap_or(draws);
             let mut losses = Vec::new();
             for n in 0..parts {
-                let mut part = if parts == 1 { draws.part(0, 1)? } else { draws.part(n, parts)? };
-                if let Some(z) = &redrawn {
-                    let size = part.z.size()[0];
-                    part.z = z.f_narrow(0, n * size, size)?;
-                }
+                let part = draws.part(n, parts)?;
                 let fakes = match self.fakes.take() {
                     Some(fakes) => fakes,
                     None => ctx.phase("generate", || (sides.generate)(&part.z, part.fake_labels.as_ref()))?,

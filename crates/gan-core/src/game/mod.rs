@@ -13,7 +13,7 @@ mod generator;
 mod pair;
 mod rules;
 
-pub use config::{GameConfig, RegularizerConfig, TopK};
+pub use config::{GameConfig, LabelSampling, RegularizerConfig, TopK};
 pub use discriminator::record_scores;
 pub use pair::Pair;
 pub use rules::Rules;
@@ -72,6 +72,12 @@ impl Draws {
     /// Draws without classes.
     pub fn new(real: Tensor, z: Tensor) -> Self {
         Self { real, real_labels: None, z, fake_labels: None }
+    }
+
+    /// The same reals with other latents.
+    pub fn with_latents(&self, z: Tensor, fake_labels: Option<Tensor>) -> Self {
+        let real_labels = self.real_labels.as_ref().map(Tensor::shallow_clone);
+        Self { real: self.real.shallow_clone(), real_labels, z, fake_labels }
     }
 
     /// The n-th of `count` equal parts.

@@ -2,11 +2,10 @@
 
 use super::{Draws, Game, Rules, Sides, Verdict, look};
 use crate::device::DevicePolicy;
-use crate::ema::Ema;
+use crate::ema::EmaConfig;
 use crate::error::Result;
-use crate::nn::{Parameters, Scope};
+use crate::nn::Scope;
 use crate::player::Player;
-use crate::random;
 use crate::step::StepCtx;
 use crate::variant::{GenerateOptions, StateVisitor};
 use tch::{Tensor, no_grad};
@@ -37,34 +36,25 @@ impl<G, D> Pair<G, D> {
         policy: &DevicePolicy,
         seed: u64,
         new_generator: impl Fn(Scope) -> Result<G>,
-        new_discriminator: impl FnOnce(Scope) -> Result<D>,
+        new_discriminator: impl Fn(Scope) -> Result<D>,
     ) -> Result<Self> {
-        // A key of its own for every player, or two networks with equal names begin with equal weights.
-        let seed_of = |player| random::key(seed, &[], player);
-        let mut weights = Parameters::new(policy, seed_of("generator"));
-        let generator = new_generator(weights.root())?;
-        let (mut average, mut averaged) = (None, None);
-        if rules.ema.enabled() {
-            let mut copy = Parameters::new(policy, seed_of("generator"));
-            averaged = Some(new_generator(copy.root())?);
-            average = Some(Ema::new(rules.ema, copy, &weights)?);
-        }
         let clip_norm = rules.game.clip_norm();
-        let generator_player = Player::new("generator", weights, rules.generator_optimizer)?
-            .with_average(average)
-            .with_clip_norm(clip_norm);
-
-        let mut weights = Parameters::new(policy, seed_of("discriminator"));
-        let discriminator = new_discriminator(weights.root())?;
-        let adam = rules.regularizer.adam(rules.discriminator_optimizer);
-        let discriminator_player = Player::new("discriminator", weights, adam)?.with_clip_norm(clip_norm);
+        let moves = (rules.generator_optimizer, rules.ema);
+        let (player, generator, averaged) =
+            Player::with_networks("generator", policy, seed, moves, new_generator)?;
+        let generator_player = player.with_clip_norm(clip_norm);
+        let moves = (rules.regularizer.adam(rules.discriminator_optimizer), EmaConfig::default());
+        let (player, discriminator, _) =
+            Player::with_networks("discriminator", policy, seed, moves, new_discriminator)?;
+        let discriminator_player = player.with_clip_norm(clip_norm);
         let game = Game::new(rules.loss, rules.regularizer, rules.game, policy.device)?;
         Ok(Self { rules, game, generator, discriminator, averaged, generator_player, discriminator_player })
     }
 
     /// One step, Algorithm 1 of Goodfellow et al. 2014: k updates of the discriminator, each on draws of its own, then
-    /// the generator's against the discriminator as it is now, with the fakes of the last; or the generator first. `generate` and `judge` are the
-    /// networks in training mode; both are given labels where [`Draws`] have some.
+    /// the generator's against the discriminator as it is now, with the fakes of the last; or the generator first. `redraw`
+    /// gives draws with other latents (and labels of fakes), where the generator wants its own. `generate` and `judge` are
+    /// the networks in training mode; both are given labels where [`Draws`] have some.
     ///
     /// # Errors
     /// The draws'; as [`Game::discriminator`].
@@ -72,6 +62,7 @@ impl<G, D> Pair<G, D> {
         &mut self,
         ctx: &StepCtx,
         mut draw: impl FnMut() -> Result<Draws>,
+        mut redraw: impl FnMut(&Draws) -> Result<Draws>,
         generate: impl Fn(&G, &Tensor, Option<&Tensor>) -> Result<Tensor>,
         judge: impl Fn(&D, &Tensor, Option<&Tensor>) -> Result<Verdict>,
     ) -> Result<()> {
@@ -83,7 +74,7 @@ impl<G, D> Pair<G, D> {
         // Reals and fakes in batches of their own, so that each has its own statistics.
         let mut draws = draw()?;
         if rules.game.generator_first {
-            game.generator(ctx, generator_player, &sides, &draws)?;
+            game.generator(ctx, generator_player, &sides, &draws, &mut redraw)?;
             return game.discriminator(ctx, discriminator_player, &sides, &draws, 0);
         }
         game.discriminator(ctx, discriminator_player, &sides, &draws, 0)?;
@@ -91,7 +82,12 @@ impl<G, D> Pair<G, D> {
             draws = draw()?;
             game.discriminator(ctx, discriminator_player, &sides, &draws, round)?;
         }
-        game.generator(ctx, generator_player, &sides, &draws)
+        game.generator(ctx, generator_player, &sides, &draws, &mut redraw)
+    }
+
+    /// The generator as it is trained.
+    pub fn generator(&self) -> &G {
+        &self.generator
     }
 
     /// Real images that a step with draws of `batch` shows to the discriminator.
@@ -118,7 +114,7 @@ impl<G, D> Pair<G, D> {
     }
 
     /// For [`Generate::generate`](crate::variant::Generate::generate): `generate` is given the averaged generator, where
-    /// there is one and it is wanted, and latents times the truncation.
+    /// there is one and it is wanted, and latents times the truncation, if there is one.
     ///
     /// # Errors
     /// The generator's; LibTorch's.
@@ -129,7 +125,7 @@ impl<G, D> Pair<G, D> {
         generate: impl FnOnce(&G, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let generator = self.averaged.as_ref().filter(|_| options.average).unwrap_or(&self.generator);
-        no_grad(|| generate(generator, &z.f_mul_scalar(options.truncation)?))
+        no_grad(|| generate(generator, &z.f_mul_scalar(options.truncation.unwrap_or(1.0))?))
     }
 
     /// For [`Variant::judge`](crate::variant::Variant::judge): logits of images, packed as in a step. `judge` is the

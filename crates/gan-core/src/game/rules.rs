@@ -48,9 +48,7 @@ impl Rules {
     pub fn validate(&self, variant: &str, (batch, size): (i64, i64)) -> Result<()> {
         let Self { loss, regularizer, game, ema, .. } = self;
         let refuse = |field: &str, why: String| Err(Error::config(format!("{variant}.{field}"), why));
-        if !(ema.half_life_images >= 0.0 && ema.ramp_up >= 0.0) {
-            return refuse("ema", "numbers must not be negative".to_owned());
-        }
+        ema.validate(&format!("{variant}.ema"))?;
         self.generator_optimizer.validate(&format!("{variant}.generator_optimizer"))?;
         self.discriminator_optimizer.validate(&format!("{variant}.discriminator_optimizer"))?;
         let weights = [
@@ -109,6 +107,23 @@ impl Rules {
             let why = "is for one update of each player on a whole batch; set discriminator_steps, generator_steps and \
                        micro_batches to 1";
             return refuse("game.generator_first", why.to_owned());
+        }
+        if game.own_latents && game.generator_first {
+            let why = "is without effect where the generator moves first; set one of them to false";
+            return refuse("game.own_latents", why.to_owned());
+        }
+        let one_sided = [
+            ("r1", regularizer.r1),
+            ("r2", regularizer.r2),
+            ("consistency_real", regularizer.consistency_real),
+            ("consistency_fake", regularizer.consistency_fake),
+            ("consistency_latent", regularizer.consistency_latent),
+        ];
+        if let Some((field, _)) = one_sided.into_iter().find(|(_, weight)| game.together && *weight > 0.0) {
+            let why = format!(
+                "judges reals and fakes as one batch, and regularizer.{field} one side; set one of them off"
+            );
+            return refuse("game.together", why);
         }
         if game.micro_batches < 1 || game.pack < 1 {
             return refuse("game", "micro_batches and pack must be at least 1".to_owned());
@@ -170,6 +185,13 @@ impl Rules {
                     .to_owned(),
             );
         }
+        if batch_norm && game.together {
+            found.push(
+                "with batch normalisation in the discriminator, reals and fakes in one batch (game.together) have common \
+                 statistics, which hides how they differ"
+                    .to_owned(),
+            );
+        }
         if batch_norm && game.micro_batches > 1 {
             found.push(
                 "with batch normalisation every micro-batch has statistics of its own: the step is not quite that of the \
@@ -211,6 +233,10 @@ mod tests {
         assert!(refused(|r| r.game.discriminator_steps = 0).contains("at least 1"));
         let both = |g: &mut GameConfig| (g.generator_first, g.discriminator_steps) = (true, 2);
         assert!(refused(|r| both(&mut r.game)).contains("one update of each"));
+        let both = |r: &mut Rules| (r.game.together, r.regularizer.r1) = (true, 1.0);
+        assert!(refused(both).contains("regularizer.r1"));
+        let both = |g: &mut GameConfig| (g.generator_first, g.own_latents) = (true, true);
+        assert!(refused(|r| both(&mut r.game)).contains("own_latents"));
         assert!(refused(|r| r.game.adversarial = 0.0).contains("learns nothing"));
         assert!(refused(|r| r.game.top_k.share = 0.0).contains("top_k.share"));
         assert!(refused(|r| r.game.instance_noise.sigma = -1.0).contains("instance_noise.sigma"));

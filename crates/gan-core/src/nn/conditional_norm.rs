@@ -3,7 +3,7 @@
 //!
 //! y = (1 + gain(c)) · x̂ + bias(c), with x̂ the normalised input and gain, bias two linear maps or two tables.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::weight::WeightOptions;
 use crate::nn::{Embedding, Init, Linear, Mode, Scope};
 use tch::Tensor;
@@ -80,9 +80,8 @@ const MOMENTUM: f64 = 0.1;
 pub struct ConditionalNorm {
     gain: Map,
     bias: Map,
-    statistics: Statistics,
-    /// Mean and variance, where any are kept.
-    stored: Option<(Tensor, Tensor)>,
+    running: Option<Running>,
+    per_sample: bool,
     eps: f64,
 }
 
@@ -94,18 +93,9 @@ impl ConditionalNorm {
     pub fn new(mut scope: Scope, channels: i64, options: ConditionalNormOptions) -> Result<Self> {
         let gain = Map::new(scope.sub("gain"), channels, options)?;
         let bias = Map::new(scope.sub("bias"), channels, options)?;
-        let stored = match options.statistics {
-            Statistics::Nothing => None,
-            Statistics::Batch | Statistics::Instance => Some(stored(&mut scope, channels)?),
-            Statistics::OwnBatch => {
-                let mut own = scope.sub("bn");
-                let stored = stored(&mut own, channels)?;
-                // Batches summed into standing statistics; none are.
-                let _ = own.buffer("accumulation_counter", &[1], Init::Zeros)?;
-                Some(stored)
-            }
-        };
-        Ok(Self { gain, bias, statistics: options.statistics, stored, eps: options.eps })
+        let running = Running::new(&mut scope, channels, options.statistics)?;
+        let per_sample = options.statistics == Statistics::Instance;
+        Ok(Self { gain, bias, running, per_sample, eps: options.eps })
     }
 
     /// # Shapes
@@ -116,47 +106,99 @@ impl ConditionalNorm {
     pub fn forward(&self, x: &Tensor, condition: &Tensor, mode: Mode) -> Result<Tensor> {
         let gain = self.gain.forward(condition, mode)?.f_add_scalar(1.0)?;
         let bias = self.bias.forward(condition, mode)?;
-        Ok(self.normalised(x, mode)?.f_mul(&gain)?.f_add(&bias)?)
-    }
-
-    fn normalised(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let Some((mean, var)) = &self.stored else { return Ok(x.shallow_clone()) };
-        let train = mode == Mode::Train;
         let none = None::<&Tensor>;
-        match self.statistics {
-            Statistics::Instance => {
-                Ok(x.f_instance_norm(none, none, Some(mean), Some(var), train, MOMENTUM, self.eps, true)?)
+        let normalised = match &self.running {
+            None => x.shallow_clone(),
+            Some(Running { mean, var, .. }) if self.per_sample => {
+                let train = mode.by_batch();
+                x.f_instance_norm(none, none, Some(mean), Some(var), train, MOMENTUM, self.eps, true)?
             }
-            Statistics::OwnBatch if train => {
-                tch::no_grad(|| follow(x, mean, var))?;
-                Ok(x.f_batch_norm(none, none, none, none, true, MOMENTUM, self.eps, true)?)
+            Some(running) => running.normalise(x, [none; 2], mode, self.eps)?,
+        };
+        Ok(normalised.f_mul(&gain)?.f_add(&bias)?)
+    }
+}
+
+/// Statistics that are kept from batch to batch.
+#[derive(Debug)]
+struct Running {
+    /// `[C]` each.
+    mean: Tensor,
+    var: Tensor,
+    /// Of BigGAN's own batch norm: the batches of which mean and variance are sums, 0 while they are running ones; `[1]`.
+    batches: Option<Tensor>,
+}
+
+impl Running {
+    fn new(scope: &mut Scope, channels: i64, statistics: Statistics) -> Result<Option<Self>> {
+        let of = |scope: &mut Scope, batches| -> Result<Option<Self>> {
+            let mean = scope.buffer("stored_mean", &[channels], Init::Zeros)?;
+            let var = scope.buffer("stored_var", &[channels], Init::Ones)?;
+            Ok(Some(Self { mean, var, batches }))
+        };
+        match statistics {
+            Statistics::Nothing => Ok(None),
+            Statistics::Batch | Statistics::Instance => of(scope, None),
+            Statistics::OwnBatch => {
+                let mut own = scope.sub("bn");
+                let mut running = of(&mut own, None)?;
+                let batches = own.buffer("accumulation_counter", &[1], Init::Zeros)?;
+                if let Some(running) = &mut running {
+                    running.batches = Some(batches);
+                }
+                Ok(running)
             }
-            _ => Ok(x.f_batch_norm(none, none, Some(mean), Some(var), train, MOMENTUM, self.eps, true)?),
         }
     }
+
+    /// Each channel by the batch's statistics, or by those that are kept.
+    fn normalise(
+        &self,
+        x: &Tensor,
+        [gain, bias]: [Option<&Tensor>; 2],
+        mode: Mode,
+        eps: f64,
+    ) -> Result<Tensor> {
+        let Self { mean, var, batches } = self;
+        let by = |mean: Option<&Tensor>, var: Option<&Tensor>| {
+            x.f_batch_norm(gain, bias, mean, var, mode.by_batch(), MOMENTUM, eps, true)
+        };
+        match batches {
+            None => Ok(by(Some(mean), Some(var))?),
+            Some(batches) if mode == Mode::Eval => {
+                let count = batches.f_clamp_min(1.0)?;
+                Ok(by(Some(&mean.f_div(&count)?), Some(&var.f_div(&count)?))?)
+            }
+            Some(batches) => {
+                tch::no_grad(|| self.follow(x, batches, mode))?;
+                Ok(by(None, None)?)
+            }
+        }
+    }
+
+    /// Moves running statistics towards the batch's, the variance biased; adds up standing ones.
+    fn follow(&self, x: &Tensor, batches: &Tensor, mode: Mode) -> Result<()> {
+        let [mut mean, mut var, mut batches] = [&self.mean, &self.var, batches].map(Tensor::shallow_clone);
+        let (batch_var, batch_mean) =
+            x.f_to_kind(mean.kind())?.f_var_mean_dim([0i64, 2, 3].as_slice(), false, false)?;
+        if mode != Mode::Standing {
+            let _ = (mean.f_lerp_(&batch_mean, MOMENTUM)?, var.f_lerp_(&batch_var, MOMENTUM)?);
+            return Ok(());
+        }
+        // The first batch takes the place of running statistics.
+        let begun = batches.f_gt(0.0)?.f_to_kind(mean.kind())?;
+        let _ = (mean.f_mul_(&begun)?.f_add_(&batch_mean)?, var.f_mul_(&begun)?.f_add_(&batch_var)?);
+        let _ = batches.f_add_scalar_(1.0)?;
+        Ok(())
+    }
 }
 
-/// Moves running statistics towards the batch's, the variance biased.
-fn follow(x: &Tensor, mean: &Tensor, var: &Tensor) -> Result<()> {
-    let (batch_var, batch_mean) =
-        x.f_to_kind(mean.kind())?.f_var_mean_dim([0i64, 2, 3].as_slice(), false, false)?;
-    let _ = mean.shallow_clone().f_lerp_(&batch_mean, MOMENTUM)?;
-    let _ = var.shallow_clone().f_lerp_(&batch_var, MOMENTUM)?;
-    Ok(())
-}
-
-fn stored(scope: &mut Scope, channels: i64) -> Result<(Tensor, Tensor)> {
-    let mean = scope.buffer("stored_mean", &[channels], Init::Zeros)?;
-    let var = scope.buffer("stored_var", &[channels], Init::Ones)?;
-    Ok((mean, var))
-}
-
-/// Batch normalisation without a condition under BigGAN's names: `gain`, `bias`, `stored_mean`, `stored_var`.
+/// Batch normalisation without a condition under BigGAN's names: `gain`, `bias` and the statistics' buffers.
 #[derive(Debug)]
 pub struct GainBatchNorm2d {
     gain: Tensor,
     bias: Tensor,
-    stored: (Tensor, Tensor),
+    running: Option<Running>,
     eps: f64,
 }
 
@@ -164,12 +206,15 @@ impl GainBatchNorm2d {
     /// A normalisation of `channels` channels in `scope`; gains begin at 1, biases at 0.
     ///
     /// # Errors
-    /// A name given twice; LibTorch's.
-    pub fn new(mut scope: Scope, channels: i64, eps: f64) -> Result<Self> {
+    /// Statistics of another kind than a batch's; a name given twice; LibTorch's.
+    pub fn new(mut scope: Scope, channels: i64, statistics: Statistics, eps: f64) -> Result<Self> {
+        if !matches!(statistics, Statistics::Batch | Statistics::OwnBatch) {
+            return Err(Error::config("statistics", "are not a batch's"));
+        }
         Ok(Self {
             gain: scope.parameter("gain", &[channels], Init::Ones)?,
             bias: scope.parameter("bias", &[channels], Init::Zeros)?,
-            stored: stored(&mut scope, channels)?,
+            running: Running::new(&mut scope, channels, statistics)?,
             eps,
         })
     }
@@ -180,8 +225,10 @@ impl GainBatchNorm2d {
     /// # Errors
     /// Another number of channels; LibTorch's.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let (gain, bias, (mean, var)) = (Some(&self.gain), Some(&self.bias), &self.stored);
-        let train = mode == Mode::Train;
-        Ok(x.f_batch_norm(gain, bias, Some(mean), Some(var), train, MOMENTUM, self.eps, true)?)
+        let affine = [Some(&self.gain), Some(&self.bias)];
+        match &self.running {
+            Some(running) => running.normalise(x, affine, mode, self.eps),
+            None => Ok(x.shallow_clone()),
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::nn::weight::{Weight, WeightOptions};
 use crate::nn::{Init, Scope};
 use gan_sys::convolution::{convolution, reflected_convolution, transposed_convolution};
+use gan_sys::format::{channels_last, is_channels_last};
 use tch::Tensor;
 
 /// Which statistics normalisations use.
@@ -16,6 +17,15 @@ pub enum Mode {
     Train,
     /// The running ones; nothing moves.
     Eval,
+    /// The batch's; BigGAN's own normalisations add them up to standing ones, all others do as in training.
+    Standing,
+}
+
+impl Mode {
+    /// Whether statistics are the batch's.
+    pub fn by_batch(self) -> bool {
+        self != Self::Eval
+    }
 }
 
 /// The sizes of a convolution.
@@ -94,6 +104,26 @@ impl Conv2d {
     /// The weight, to look at.
     pub fn weight(&self) -> &Weight {
         &self.weight
+    }
+
+    /// The same values in the memory order of the layer's weight, in which it is fast.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    pub fn laid_out(&self, x: &Tensor) -> Result<Tensor> {
+        match is_channels_last(self.weight.trained()) {
+            true => Ok(channels_last(x)?),
+            false => Ok(x.shallow_clone()),
+        }
+    }
+
+    /// Its sizes.
+    pub fn options(&self) -> ConvOptions {
+        self.options
+    }
+
+    pub(super) fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
     }
 
     fn convolve(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
@@ -255,7 +285,7 @@ impl BatchNorm2d {
     /// # Shapes
     /// `[N, channels, H, W]` to the same
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let train = mode == Mode::Train;
+        let train = mode.by_batch();
         if train {
             let _ = self.batches.shallow_clone().f_add_scalar_(1)?;
         }

@@ -14,6 +14,7 @@ mod minibatch;
 mod mlp;
 mod norm;
 mod parameters;
+mod resampling;
 mod spectral_norm;
 mod weight;
 
@@ -28,5 +29,6 @@ pub use minibatch::{DiscriminationOptions, MinibatchDiscrimination, MinibatchStd
 pub use mlp::{Activation, Mlp, MlpStyle};
 pub use norm::{InstanceNorm2d, LayerNorm};
 pub use parameters::{Entry, Parameters, Scope};
+pub use resampling::{doubled, halved};
 pub use spectral_norm::{SpectralForm, SpectralNorm};
 pub use weight::{Weight, WeightOptions};

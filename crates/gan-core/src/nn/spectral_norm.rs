@@ -153,7 +153,7 @@ impl Spectral {
         let _off = Autocast::enter(weight.device(), AutocastDtype::Off)?;
         let matrix = self.matrix(weight)?;
         let (us, vs) = tch::no_grad(|| match mode {
-            Mode::Train => self.follow(&matrix, self.config.iterations),
+            Mode::Train | Mode::Standing => self.follow(&matrix, self.config.iterations),
             Mode::Eval => self.stored(&matrix),
         })?;
         let sigma = matrix.f_mv(&vs[0])?.f_dot(&us[0])?;

@@ -24,6 +24,9 @@ pub struct TrainConfig {
     pub on_nonfinite: OnNonFinite,
     /// Images between two evaluations of samples; 0 for none.
     pub evaluate_images: u64,
+    /// Images between two looks at every single weight: its length, its gradient's and, under BigGAN's spectral
+    /// normalisation, its singular values; 0 for none.
+    pub details_images: u64,
     /// Evaluations without a better one after which the run ends; 0 for never.
     pub stop_on_plateau: u64,
     /// What happens when the run collapses: `off`, `warn` or `rollback`.
@@ -53,6 +56,7 @@ impl Default for TrainConfig {
             keep_checkpoints: 3,
             on_nonfinite: OnNonFinite::Stop,
             evaluate_images: 20_000,
+            details_images: 0,
             stop_on_plateau: 0,
             guard: GuardMode::Warn,
             guard_rollbacks: 3,
@@ -69,6 +73,18 @@ impl TrainConfig {
             preview_images: images / 20,
             checkpoint_images: images / 4,
             evaluate_images: images / 10,
+            ..Self::default()
+        }
+    }
+
+    /// A run without an end that takes steps and reports, and nothing else: for benchmarks.
+    pub fn endless() -> Self {
+        let never = 0;
+        Self {
+            images: u64::MAX,
+            preview_images: never,
+            checkpoint_images: never,
+            evaluate_images: never,
             ..Self::default()
         }
     }

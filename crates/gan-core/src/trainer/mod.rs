@@ -362,7 +362,9 @@ impl Trainer {
 
     fn step<B>(&mut self, variant: &mut dyn Variant<Batch = B>, source: &mut dyn Source<B>) -> Result<()> {
         let run_seed = self.seed();
-        let Self { policy, comm, recorder, clock, .. } = self;
+        let Self { policy, comm, recorder, clock, config, .. } = self;
+        let batch = variant.images_per_step();
+        recorder.detailed.set(Every(config.details_images).due(clock.images, clock.images + batch));
         // What draws without being asked (dropout) is keyed like everything else.
         let seed = random::key(run_seed, &[comm.rank(), clock.step], "default generator");
         gan_sys::random::seed_generator(policy.device, seed)?;
@@ -370,7 +372,6 @@ impl Trainer {
         // tch panics with LibTorch's text where a variant uses its plain operators.
         catch_unwind(AssertUnwindSafe(|| variant.step(&ctx, source)))
             .unwrap_or_else(|panic| Err(Error::from_panic(&panic_text(panic.as_ref()))))?;
-        let batch = variant.images_per_step();
         for player in variant.players_mut() {
             player.update_average(batch, clock.images)?;
         }

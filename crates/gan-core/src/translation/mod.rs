@@ -7,6 +7,7 @@
 //! - [`ImagePool`]: fakes from earlier steps
 //! - [`Tiles`]: large images piece by piece
 
+mod check;
 mod discriminator;
 mod generator;
 mod layers;
@@ -18,6 +19,7 @@ mod super_resolution;
 mod tiles;
 mod unet;
 
+pub use check::check;
 pub use discriminator::{Discriminator, DiscriminatorKind, DiscriminatorOptions};
 pub use generator::{Generator, GeneratorKind, GeneratorOptions};
 pub use layers::Look;

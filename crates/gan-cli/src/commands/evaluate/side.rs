@@ -64,8 +64,7 @@ impl Side {
     /// Nothing of the kind there.
     pub fn subject(args: &Args, policy: &DevicePolicy) -> Result<Self> {
         let path = Path::new(&args.subject);
-        let is_run = ["config.toml", "SHA256SUMS", "meta.json"].iter().any(|file| path.join(file).exists());
-        if !is_run {
+        if !Located::is_there(path) {
             if args.against.is_none() {
                 return Err(usage(format!("{}: name the real images with --against", args.subject)));
             }
@@ -197,12 +196,15 @@ impl Side {
                     _ => "raw weights",
                 };
                 let asked = generated.labels.describe();
+                let truncation = match generated.options.truncation {
+                    Some(truncation) => format!("truncation {truncation}"),
+                    None => "no truncation".to_owned(),
+                };
                 format!(
-                    "{count} samples of {} after {} images, {weights}, seeds from {}, truncation {}{asked}",
+                    "{count} samples of {} after {} images, {weights}, seeds from {}, {truncation}{asked}",
                     generated.name,
                     thousands(generated.images),
-                    generated.seed,
-                    generated.options.truncation
+                    generated.seed
                 )
             }
             Self::Images(images) => format!("{count} of {}", images.describe()),

@@ -10,18 +10,19 @@ use gan_core::data::PairBatch;
 use gan_core::device::DevicePolicy;
 use gan_core::tensor::range;
 use gan_core::variant::{Direction, ImageTranslator};
+use gan_metrics::Histogram;
 use gan_metrics::extract::Extract;
-use gan_metrics::match_histogram;
 use gan_metrics::paired::{PairScore, Paired};
 use gan_metrics::scores::{Gathered, Row, Score, ScoreOptions, scores};
+use gan_metrics::ssim;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use tch::{Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Pairs that are looked at, if nobody says how many.
 const MOST: usize = 1_000;
 /// Images that are scored at a time.
-const AT_A_TIME: i64 = 32;
+const AT_A_TIME: usize = 32;
 
 /// Scores the run that was named, where it translates; `None` for others.
 ///
@@ -29,49 +30,46 @@ const AT_A_TIME: i64 = 32;
 /// A run, data or an extractor that cannot be used.
 pub fn run(args: &Args, policy: &DevicePolicy) -> Result<Option<()>> {
     let path = Path::new(&args.subject);
-    let is_run = ["config.toml", "SHA256SUMS", "meta.json"].iter().any(|file| path.join(file).exists());
-    if !is_run {
+    if !Located::is_there(path) {
         return Ok(None);
     }
     let located = Located::find(path)?;
     let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
     let config = located::config_of(&checkpoint)?;
-    if config.gan.pairs().is_none() {
-        return Ok(None);
-    }
+    let Some(shape) = config.gan.pairs() else { return Ok(None) };
     let direction = if args.direction == "b2a" { Direction::B2a } else { Direction::A2b };
     let gan = located::load_translator(&checkpoint, policy)?;
     gan.channels(direction)?;
-    let (data, what) = data(args, &config)?;
-    let drawn = data.in_order(args.count.map_or(MOST, |count| count as usize), policy)?;
-    let belongs = data.are_pairs() || data.are_aligned();
-    let work = Work { extractor: extractor_for(args, policy)?, belongs, seed: args.seed };
-    let (given, wanted) = match direction {
-        Direction::A2b => (&drawn.a, &drawn.b),
-        Direction::B2a => (&drawn.b, &drawn.a),
-    };
-    let target = range::to_bytes(&data.finished(given, wanted)?)?;
-    let reals = work.extractor.as_deref().map(|extractor| gathered(extractor, &target)).transpose()?;
-
-    let mut rows = Vec::new();
-    for (name, pictures) in without_network(&data, given, &target)? {
-        rows.push((name, work.scores(&pictures, &target, reals.as_ref())?));
+    let data = data(args, &config)?;
+    let count = args.count.map_or(MOST, |count| count as usize).min(data.count() as usize);
+    let work = Work { data: &data, direction, count, device: policy.device };
+    let extractor = extractor_for(args, policy)?;
+    let mut of_pairs = Vec::new();
+    if data.are_pairs() || data.are_aligned() {
+        of_pairs.push(PairScore::Psnr);
+        if shape.image.iter().all(|side| *side >= ssim::WINDOW) {
+            of_pairs.push(PairScore::Ssim);
+        }
+        if extractor.as_ref().is_some_and(|extractor| extractor.shows_depths()) {
+            of_pairs.extend([PairScore::FeatureDistance, PairScore::Retrieval]);
+        }
     }
-    let mut translate = |name: String, gan: &dyn ImageTranslator| -> Result<()> {
-        let made = data.finished(given, &chunks(given, |part| Ok(gan.translate(part, direction)?))?)?;
-        rows.push((name, work.scores(&range::to_bytes(&made)?, &target, reals.as_ref())?));
-        Ok(())
-    };
+    let scorer = Scorer { extractor: extractor.as_deref(), of_pairs, seed: args.seed };
+
+    let mut methods = work.without_network()?;
     for other in &args.beside {
         let checkpoint = Located::find(other)?.some_checkpoint()?;
-        translate(other.display().to_string(), located::load_translator(&checkpoint, policy)?.as_ref())?;
+        methods.push((
+            other.display().to_string(),
+            work.network(located::load_translator(&checkpoint, policy)?),
+        ));
     }
-    translate(args.subject.clone(), gan.as_ref())?;
+    methods.push((args.subject.clone(), work.network(gan)));
+    let rows = work.scored(&methods, &scorer)?;
 
-    let count = target.size()[0];
     let protocol = json!({
         "run": args.subject, "images shown": checkpoint.meta.clock.images, "direction": direction.word(),
-        "pairs": count, "data": what, "extractor": work.extractor.as_ref().map(|extractor| extractor.name()),
+        "pairs": count, "data": data.summary(), "extractor": extractor.as_ref().map(|extractor| extractor.name()),
     });
     let stem = format!("{:09}-{}.json", checkpoint.meta.clock.images, direction.word());
     let place = args.out.clone().or_else(|| located.run().map(|run| run.join("scores").join(&stem)));
@@ -80,8 +78,8 @@ pub fn run(args: &Args, policy: &DevicePolicy) -> Result<Option<()>> {
 }
 
 /// The images that are translated: held-out ones, where there are some, or those that were named.
-fn data(args: &Args, config: &RunConfig) -> Result<(Pairs, String)> {
-    let opened = match args.against.as_deref() {
+fn data(args: &Args, config: &RunConfig) -> Result<Pairs> {
+    Ok(match args.against.as_deref() {
         None | Some("held-out") => match pairs::open_held_out(config)? {
             Some(held_out) => held_out,
             None => {
@@ -101,9 +99,7 @@ fn data(args: &Args, config: &RunConfig) -> Result<(Pairs, String)> {
             };
             pairs::open(&RunConfig { data, ..config.clone() })?
         }
-    };
-    let what = opened.summary();
-    Ok((opened, what))
+    })
 }
 
 /// Colours are described by `MobileNetV2` where it is at hand; without one, pixels alone are compared.
@@ -121,66 +117,133 @@ fn extractor_for(args: &Args, policy: &DevicePolicy) -> Result<Option<Box<dyn Ex
     }))
 }
 
-/// What takes no network, each with its name.
-fn without_network(data: &Pairs, given: &Tensor, target: &Tensor) -> Result<Vec<(String, Tensor)>> {
-    if let Some(task) = data.task() {
-        let name = match task.word() {
-            "inpaint" => "the mean of the rest in the hole",
-            "superres" => "bicubic",
-            "colorize" => "grey",
-            _ => "as it is",
-        };
-        let picture = task.baseline(given)?.map(|picture| range::to_bytes(&picture)).transpose()?;
-        return Ok(picture.map(|picture| (name.to_owned(), picture)).into_iter().collect());
-    }
-    if given.size() != target.size() {
-        return Ok(Vec::new());
-    }
-    let given = range::to_bytes(given)?;
-    let matched = match_histogram(&given, target)?;
-    Ok(vec![("as it is".to_owned(), given), ("colours matched".to_owned(), matched)])
+/// What makes pictures, u8, of what a network is given.
+type Method<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
+
+/// Pairs that are looked at, a few at a time.
+struct Work<'a> {
+    data: &'a Pairs,
+    direction: Direction,
+    count: usize,
+    device: Device,
 }
 
-fn gathered(extractor: &dyn Extract, images: &Tensor) -> Result<Gathered> {
-    let mut gathered = Gathered::new(extractor, true)?;
-    for part in images.f_split(AT_A_TIME, 0)? {
-        gathered.push(extractor.extract(&part)?, &[])?;
+impl<'a> Work<'a> {
+    /// Calls `look` with what is given and, u8, what is wanted.
+    fn each(&self, mut look: impl FnMut(&Tensor, &Tensor) -> Result<()>) -> Result<()> {
+        for start in (0..self.count).step_by(AT_A_TIME) {
+            let PairBatch { a, b, .. } =
+                self.data.numbered(start..self.count.min(start + AT_A_TIME), self.device)?;
+            let (given, wanted) = match self.direction {
+                Direction::A2b => (a, b),
+                Direction::B2a => (b, a),
+            };
+            look(&given, &range::to_bytes(&self.data.finished(&given, &wanted)?)?)?;
+        }
+        Ok(())
     }
-    Ok(gathered)
+
+    /// What takes no network, each with its name.
+    fn without_network(&self) -> Result<Vec<(String, Method<'a>)>> {
+        if let Some(task) = self.data.task() {
+            let name = match task.word() {
+                "inpaint" => "the mean of the rest in the hole",
+                "superres" => "bicubic",
+                "colorize" => "grey",
+                "denoise" => "as it is",
+                _ => return Ok(Vec::new()),
+            };
+            let method = |given: &Tensor| -> Result<Tensor> {
+                Ok(range::to_bytes(&task.baseline(given)?.context("a task with a trivial answer")?)?)
+            };
+            return Ok(vec![(name.to_owned(), Box::new(method))]);
+        }
+        let [from, to] = self.data.channels()?;
+        if from != to {
+            return Ok(Vec::new());
+        }
+        let (mut given_colours, mut wanted_colours) =
+            (Histogram::new(from as usize), Histogram::new(to as usize));
+        self.each(|given, wanted| {
+            given_colours.push(&range::to_bytes(given)?)?;
+            Ok(wanted_colours.push(wanted)?)
+        })?;
+        let curves = given_colours.matched_to(&wanted_colours)?;
+        Ok(vec![
+            ("as it is".to_owned(), Box::new(|given: &Tensor| Ok(range::to_bytes(given)?))),
+            (
+                "colours matched".to_owned(),
+                Box::new(move |given: &Tensor| Ok(curves.apply(&range::to_bytes(given)?)?)),
+            ),
+        ])
+    }
+
+    fn network(&self, gan: Box<dyn ImageTranslator>) -> Method<'a> {
+        let (data, direction) = (self.data, self.direction);
+        Box::new(move |given| {
+            let made = chunks(given, |part| Ok(gan.translate(part, direction)?))?;
+            Ok(range::to_bytes(&data.finished(given, &made)?)?)
+        })
+    }
+
+    /// The scores of every method; images go through all of them and are forgotten.
+    fn scored(&self, methods: &[(String, Method)], scorer: &Scorer) -> Result<Vec<(String, Vec<Row>)>> {
+        let mut reals = scorer.gathered()?;
+        let mut seen = Vec::new();
+        for _ in methods {
+            seen.push((scorer.paired()?, scorer.gathered()?));
+        }
+        self.each(|given, wanted| {
+            scorer.extract(&mut reals, wanted)?;
+            for ((_, method), (paired, gathered)) in methods.iter().zip(&mut seen) {
+                let (made, wanted) = alike(&method(given)?, wanted)?;
+                if let Some(paired) = paired {
+                    paired.push(&made, &wanted)?;
+                }
+                scorer.extract(gathered, &made)?;
+            }
+            Ok(())
+        })?;
+        let rows = methods.iter().zip(seen).map(|((name, _), (paired, gathered))| {
+            let mut rows = match paired {
+                Some(paired) => paired.scores()?.rows(),
+                None => Vec::new(),
+            };
+            if let (Some(gathered), Some(reals)) = (gathered, &reals) {
+                let options = ScoreOptions { seed: scorer.seed, ..ScoreOptions::default() };
+                rows.extend(scores(&gathered, reals, &[Score::Fid, Score::Kid], &options)?);
+            }
+            Ok((name.clone(), rows))
+        });
+        rows.collect()
+    }
 }
 
-/// How every row is scored.
-struct Work {
-    extractor: Option<Box<dyn Extract>>,
-    /// Whether an image has a true partner.
-    belongs: bool,
+/// How every method is scored.
+struct Scorer<'a> {
+    extractor: Option<&'a dyn Extract>,
+    /// Of images with their true partners; none where there are none.
+    of_pairs: Vec<PairScore>,
     seed: u64,
 }
 
-impl Work {
-    fn scores(&self, made: &Tensor, target: &Tensor, reals: Option<&Gathered>) -> Result<Vec<Row>> {
-        let (made, target) = alike(made, target)?;
-        let mut rows = Vec::new();
-        if self.belongs {
-            let shows_depths = self.extractor.as_ref().is_some_and(|extractor| extractor.shows_depths());
-            let mut wanted = vec![PairScore::Psnr];
-            if target.size()[2..].iter().all(|side| *side >= 11) {
-                wanted.push(PairScore::Ssim);
-            }
-            if shows_depths {
-                wanted.extend([PairScore::FeatureDistance, PairScore::Retrieval]);
-            }
-            let mut paired = Paired::new(&wanted, self.extractor.as_deref())?;
-            for (made, target) in made.f_split(AT_A_TIME, 0)?.iter().zip(target.f_split(AT_A_TIME, 0)?) {
-                paired.push(made, &target)?;
-            }
-            rows.extend(paired.scores()?.rows());
+impl<'a> Scorer<'a> {
+    fn paired(&self) -> Result<Option<Paired<'a>>> {
+        Ok(match self.of_pairs.is_empty() {
+            true => None,
+            false => Some(Paired::new(&self.of_pairs, self.extractor)?),
+        })
+    }
+
+    fn gathered(&self) -> Result<Option<Gathered>> {
+        Ok(self.extractor.map(|extractor| Gathered::new(extractor, true)).transpose()?)
+    }
+
+    fn extract(&self, gathered: &mut Option<Gathered>, images: &Tensor) -> Result<()> {
+        if let (Some(extractor), Some(gathered)) = (self.extractor, gathered) {
+            gathered.push(extractor.extract(images)?, &[])?;
         }
-        if let (Some(extractor), Some(reals)) = (self.extractor.as_deref(), reals) {
-            let options = ScoreOptions { seed: self.seed, ..ScoreOptions::default() };
-            rows.extend(scores(&gathered(extractor, &made)?, reals, &[Score::Fid, Score::Kid], &options)?);
-        }
-        Ok(rows)
+        Ok(())
     }
 }
 
@@ -246,29 +309,5 @@ fn cell(row: &Row) -> String {
     match row.spread {
         Some(spread) => format!("{value:.digits$} ± {spread:.digits$}"),
         None => format!("{value:.digits$}"),
-    }
-}
-
-/// Images in the order of their files, for those who compare.
-impl Pairs {
-    fn in_order(&self, count: usize, policy: &DevicePolicy) -> Result<PairBatch> {
-        let signed = |bytes: Vec<Vec<u8>>, set: &gan_data::DataSet| -> Result<Tensor> {
-            let size = [bytes.len() as i64, set.channels().into(), set.height().into(), set.width().into()];
-            let bytes = Tensor::f_from_data_size(&bytes.concat(), &size, Kind::Uint8)?;
-            Ok(range::to_signed(&bytes.f_to_device(policy.device)?)?)
-        };
-        let count = count.min(self.count() as usize);
-        let load = |set: &gan_data::DataSet| -> Result<Tensor> {
-            let images = (0..count).map(|index| set.load(index).map_err(gan_core::error::Error::from));
-            signed(images.collect::<gan_core::error::Result<Vec<_>>>()?, set)
-        };
-        Ok(match self {
-            Self::Domains([a, b], _) => PairBatch { a: load(a)?, b: load(b)?, weight: None },
-            Self::Given(set) => PairBatch { a: load(set.a())?, b: load(set.b())?, weight: None },
-            Self::Made(set, task) => {
-                let noise = gan_core::random::Streams::new(0, 0, 0, tch::Device::Cpu);
-                task.pairs(&load(set)?, &noise)?
-            }
-        })
     }
 }

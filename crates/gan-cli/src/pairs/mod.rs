@@ -1,23 +1,26 @@
 //! The data of a run that translates images: two domains, given pairs, or pairs made of plain images.
 
-use crate::config::{DataConfig, RunConfig};
-use crate::failure::usage;
+mod open;
+
+pub use open::{open, open_as_is, open_held_out};
+
+use crate::config::RunConfig;
 use crate::pictures;
 use anyhow::Result;
 use gan_core::data::{PairBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
-use gan_core::settings::PairShape;
+use gan_core::random::Streams;
 use gan_core::tensor::grid::side_by_side;
+use gan_core::tensor::range;
 use gan_core::variant::Panel;
-use gan_data::Pairs as Folder;
 use gan_data::{
-    Broken, DataSet, DomainSource, Domains, ImageSource, Options, PairSource, PairedSet, Sampling, Task,
-    TaskSource,
+    Broken, DataSet, DomainSource, ImageSource, PairSource, PairedSet, Sampling, Task, TaskSource,
 };
 use gan_report::Picture;
+use std::ops::Range;
 use std::sync::Arc;
-use tch::{Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// Pairs that are looked at: on the first sheet and in previews.
 const SHOWN: usize = 8;
@@ -44,142 +47,6 @@ pub enum DrawnPairs {
     Given(Box<PairSource>),
     /// Of pairs that are made.
     Made(Box<TaskSource<ImageSource>>),
-}
-
-/// Opens what a resolved configuration names.
-///
-/// # Errors
-/// There is no such thing, it holds no image that can be read, or the settings do not go with it.
-pub fn open(config: &RunConfig) -> Result<Pairs> {
-    open_as_is(config, [true, true])
-}
-
-/// The same, with channels as the data has them where the configuration's are not `given`.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_as_is(config: &RunConfig, given: [bool; 2]) -> Result<Pairs> {
-    open_part(&config.data, &shape(config)?, given, false)
-}
-
-/// What training never shows: what is held out, or the test images of sets that are known to have some.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_held_out(config: &RunConfig) -> Result<Option<Pairs>> {
-    let (data, shape) = (&config.data, shape(config)?);
-    if data.holdout > 0.0 {
-        return Ok(Some(open_part(data, &shape, [true, true], true)?));
-    }
-    let known = |name: &str| gan_data::held_out_of(name).map(str::to_owned);
-    if let (Some(domain_a), Some(domain_b)) = (known(&data.domain_a), known(&data.domain_b)) {
-        let data = DataConfig { domain_a, domain_b, ..data.clone() };
-        return Ok(Some(open_part(&data, &shape, [true, true], false)?));
-    }
-    if let Some(source) = known(&data.source)
-        && data.domain_a.is_empty()
-    {
-        let data = DataConfig { source, ..data.clone() };
-        return Ok(Some(open_part(&data, &shape, [true, true], false)?));
-    }
-    if data.domain_a.is_empty() && data.task.of().is_none() {
-        let (options, channels) = (options(data, &shape, 0, false), shape.channels.map(known_channels));
-        if shape.belong_together {
-            let folder = Folder::open(&data.source, &options, channels).map_err(Error::from)?;
-            return Ok(folder.test.or(folder.val).map(Pairs::Given));
-        }
-        let Domains { test_a, test_b, .. } =
-            Domains::open_folder(&data.source, &options, channels).map_err(Error::from)?;
-        return Ok(test_a.zip(test_b).map(|(a, b)| Pairs::Domains([a, b], Vec::new())));
-    }
-    Ok(None)
-}
-
-/// As the data have them where they are 0.
-fn known_channels(channels: i64) -> Option<u32> {
-    u32::try_from(channels).ok().filter(|channels| *channels > 0)
-}
-
-fn shape(config: &RunConfig) -> Result<PairShape> {
-    config.gan.pairs().ok_or_else(|| usage("this variant makes images from noise and learns from no pairs"))
-}
-
-fn options(data: &DataConfig, shape: &PairShape, channels: i64, held_out: bool) -> Options {
-    let known = |number: i64| u32::try_from(number).ok();
-    Options {
-        size: known(shape.image[0]),
-        width: known(shape.image[1]),
-        channels: known_channels(channels),
-        fit: data.fit,
-        load_size: known(data.load_size as i64).filter(|size| *size > 0),
-        mirror: data.mirror,
-        strict: data.strict,
-        memory: data.cache_mb.saturating_mul(1_000_000),
-        max_pixels: data.max_pixels,
-        holdout: data.holdout,
-        per_class: data.per_class,
-        held_out,
-        ..Options::default()
-    }
-}
-
-fn open_part(data: &DataConfig, shape: &PairShape, given: [bool; 2], held_out: bool) -> Result<Pairs> {
-    let channels = [0, 1].map(|side| if given[side] { shape.channels[side] } else { 0 });
-    let refuse = |field: &str, why: &str| Err(Error::config(field, why).into());
-    if let Some(task) = data.task.of() {
-        if !shape.belong_together {
-            return refuse("data.task", "makes pairs, which cyclegan does not want; use `gan train pix2pix`");
-        }
-        if !data.domain_a.is_empty() || !data.domain_b.is_empty() {
-            return refuse("data.task", "makes pairs of plain images; name them by --data, and no domains");
-        }
-        task.validate(shape.image)?;
-        // Colourisation knows what it wants; all others take pictures as they are.
-        let wanted = match &task {
-            Task::Colorize {} => 3,
-            _ => channels[1],
-        };
-        let set =
-            DataSet::open(&data.source, &options(data, shape, wanted, held_out)).map_err(Error::from)?;
-        let made = Pairs::Made(Arc::new(set), task);
-        made.channels()?;
-        return Ok(made);
-    }
-    let both = [&data.domain_a, &data.domain_b].map(|place| !place.is_empty());
-    let (options, channels) = (options(data, shape, 0, held_out), channels.map(known_channels));
-    match (both, shape.belong_together) {
-        ([true, true], true) => {
-            let set = PairedSet::open(&data.domain_a, &data.domain_b, &options, channels);
-            Ok(Pairs::Given(set.map_err(Error::from)?))
-        }
-        ([true, true], false) => {
-            let domains = Domains::open(&data.domain_a, &data.domain_b, &options, channels);
-            Ok(of_domains(domains.map_err(Error::from)?))
-        }
-        ([false, false], _) if data.source == gan_data::DEFAULT => match shape.belong_together {
-            true => refuse(
-                "data",
-                "names no pairs: --data FOLDER of A|B pictures or with folders A and B, --domain-a and --domain-b with equal \
-                 file names, or --task with any images (inpaint, superres, colorize, denoise, edges)",
-            ),
-            false => refuse(
-                "data",
-                "names no domains: --domain-a and --domain-b, or --data FOLDER with trainA and trainB",
-            ),
-        },
-        ([false, false], true) => {
-            let folder = Folder::open(&data.source, &options, channels).map_err(Error::from)?;
-            Ok(Pairs::Given(folder.train))
-        }
-        ([false, false], false) => {
-            Ok(of_domains(Domains::open_folder(&data.source, &options, channels).map_err(Error::from)?))
-        }
-        _ => refuse("data", "names one domain of two: --domain-a and --domain-b go together"),
-    }
-}
-
-fn of_domains(domains: Domains) -> Pairs {
-    Pairs::Domains([domains.a, domains.b], domains.notes)
 }
 
 impl Pairs {
@@ -354,36 +221,68 @@ impl Pairs {
         }
     }
 
-    /// The first pairs on a sheet: what is given beside what is wanted.
+    /// Pairs by their numbers, in the order of their files, neither cut nor mirrored at random.
+    ///
+    /// # Errors
+    /// An image that cannot be read; no memory.
+    pub fn numbered(&self, numbers: Range<usize>, device: Device) -> Result<PairBatch> {
+        let seed = numbers.start as u64;
+        let load = |set: &DataSet| -> Result<Tensor> {
+            let images = numbers.clone().map(|index| set.load(index)).collect::<gan_data::Result<Vec<_>>>();
+            tensor(set, &images.map_err(Error::from)?, device)
+        };
+        self.paired(seed, load(self.first())?, || load(self.second()))
+    }
+
+    /// Pairs spread over the set on a sheet: what is given beside what is wanted.
     ///
     /// # Errors
     /// Nothing that can be read; LibTorch's.
     pub fn sheet(&self) -> Result<Picture> {
-        let of = |set: &DataSet, images: Vec<Vec<u8>>| -> Result<Tensor> {
-            let size = [images.len() as i64, set.channels().into(), set.height().into(), set.width().into()];
-            let bytes = Tensor::f_from_data_size(&images.concat(), &size, tch::Kind::Uint8)?;
-            Ok(gan_core::tensor::range::to_signed(&bytes)?)
+        let samples = |set: &DataSet| set.samples(SHOWN).map_err(Error::from);
+        let (mut first, mut second) = match self {
+            Self::Given(set) => set.samples(SHOWN).map_err(Error::from)?.into_iter().unzip(),
+            Self::Domains([a, b], _) => (samples(a)?, samples(b)?),
+            Self::Made(set, _) => (samples(set)?, Vec::new()),
         };
-        let columns = match self {
-            Self::Domains(domains, _) => {
-                let count = SHOWN.min(domains[0].len()).min(domains[1].len());
-                let side = |set: &DataSet| of(set, set.samples(count).map_err(Error::from)?);
-                let (a, b) = (side(&domains[0])?, side(&domains[1])?);
-                let count = a.size()[0].min(b.size()[0]);
-                vec![a.f_narrow(0, 0, count)?, b.f_narrow(0, 0, count)?]
-            }
-            Self::Given(set) => {
-                let (a, b): (Vec<_>, Vec<_>) = set.samples(SHOWN).map_err(Error::from)?.into_iter().unzip();
-                vec![of(set.a(), a)?, of(set.b(), b)?]
-            }
-            Self::Made(set, task) => {
-                let images = of(set, set.samples(SHOWN).map_err(Error::from)?)?;
-                let noise = gan_core::random::Streams::new(0, 0, 0, tch::Device::Cpu);
-                let PairBatch { a, b, .. } = task.pairs(&images, &noise)?;
-                vec![task.show(&a)?, task.finish(&a, &b)?]
-            }
-        };
+        if !matches!(self, Self::Made(..)) {
+            // Domains may differ in how many there are to be seen.
+            let count = first.len().min(second.len());
+            first.truncate(count);
+            second.truncate(count);
+        }
+        let side = |set: &DataSet, images: &[Vec<u8>]| tensor(set, images, Device::Cpu);
+        let PairBatch { a, b, .. } =
+            self.paired(0, side(self.first(), &first)?, || side(self.second(), &second))?;
+        let shown = self.task().map_or_else(|| Ok(a.shallow_clone()), |task| task.show(&a))?;
+        let columns = [shown, self.finished(&a, &b)?];
         pictures::sheet(&pictures::of_images(&side_by_side(&columns)?)?, columns.len() * 2)
+    }
+
+    /// The images that are given, or of which pairs are made.
+    fn first(&self) -> &DataSet {
+        match self {
+            Self::Domains([a, _], _) => a,
+            Self::Given(set) => set.a(),
+            Self::Made(set, _) => set,
+        }
+    }
+
+    /// The images that are wanted.
+    fn second(&self) -> &DataSet {
+        match self {
+            Self::Domains([_, b], _) => b,
+            Self::Given(set) => set.b(),
+            Self::Made(set, _) => set,
+        }
+    }
+
+    /// First images with their second ones, which a task makes of them itself; `seed` decides how they are spoilt.
+    fn paired(&self, seed: u64, first: Tensor, second: impl FnOnce() -> Result<Tensor>) -> Result<PairBatch> {
+        match self.task() {
+            Some(task) => Ok(task.pairs(&first, &Streams::new(seed, 0, 0, Device::Cpu))?),
+            None => Ok(PairBatch { a: first, b: second()?, weight: None }),
+        }
     }
 
     /// A preview's panels as pictures: those of pairs as one sheet of what was given, made and wanted.
@@ -403,6 +302,13 @@ impl Pairs {
         let sheet = pictures::sheet(&pictures::of_images(&side_by_side(&columns)?)?, 6)?;
         Ok(vec![("given, made, wanted".to_owned(), sheet)])
     }
+}
+
+/// Images of a set as the networks see them.
+fn tensor(set: &DataSet, images: &[Vec<u8>], device: Device) -> Result<Tensor> {
+    let size = [images.len() as i64, set.channels().into(), set.height().into(), set.width().into()];
+    let bytes = Tensor::f_from_data_size(&images.concat(), &size, Kind::Uint8)?;
+    Ok(range::to_signed(&bytes.f_to_device(device)?)?)
 }
 
 /// Images through a network, a few at a time.

@@ -1,0 +1,156 @@
+//! The pair of networks and one whole training step.
+
+use crate::{Config, Discriminator, Generator, LabelSampling};
+use gan_core::data::{ImageBatch, Source};
+use gan_core::device::DevicePolicy;
+use gan_core::error::{Error, Result};
+use gan_core::game::{Draws, Pair};
+use gan_core::nn::Mode;
+use gan_core::player::Player;
+use gan_core::step::StepCtx;
+use gan_core::tensor::guard::{ANY, shape};
+use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
+use tch::Tensor;
+
+/// A BigGAN in training.
+#[derive(Debug)]
+pub struct BigGan {
+    config: Config,
+    pair: Pair<Generator, Discriminator>,
+}
+
+impl BigGan {
+    /// First weights are drawn from `seed`.
+    ///
+    /// # Errors
+    /// A setting that cannot work, no classes; LibTorch's, such as no memory.
+    pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
+        config.validate()?;
+        let classes = config.classes.len() as i64;
+        if classes == 0 {
+            let why =
+                "none are named; train on data that has classes, such as a folder with a folder for each";
+            return Err(Error::config("biggan.classes", why));
+        }
+        let pair = Pair::new(
+            config.rules(),
+            policy,
+            seed,
+            |scope| Generator::new(scope, &config, classes),
+            |scope| Discriminator::new(scope, &config, classes),
+        )?;
+        Ok(Self { config, pair })
+    }
+
+    /// What it is made of.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The generator, to be asked in other ways than [`Generate::generate`] does.
+    pub fn generator(&self) -> &Generator {
+        self.pair.generator()
+    }
+}
+
+impl Variant for BigGan {
+    type Batch = ImageBatch;
+
+    fn name(&self) -> &'static str {
+        "biggan"
+    }
+
+    fn images_per_step(&self) -> u64 {
+        self.pair.images_per_step(self.config.batch)
+    }
+
+    /// Algorithm 1 of Goodfellow et al. 2014 with classes: `draw` and update the discriminator k times, then the generator on
+    /// latents of its own.
+    fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
+        let Self { config, pair } = self;
+        let &mut Config { size, channels, latent, batch, label_sampling, .. } = config;
+        let classes = config.classes.len() as i64;
+        let noise = ctx.noise();
+        let latents = |count, of_reals: &Tensor| -> Result<(Tensor, Tensor)> {
+            let z = noise.normal("latent", &[count, latent])?;
+            let labels = match label_sampling {
+                LabelSampling::Balanced => noise.integers("fake labels", classes, &[count])?,
+                LabelSampling::Data if of_reals.size()[0] == count => of_reals.shallow_clone(),
+                LabelSampling::Data => {
+                    of_reals.f_index_select(0, &noise.integers("fake labels", batch, &[count])?)?
+                }
+            };
+            Ok((z, labels))
+        };
+        let draw = || {
+            let real = data.next()?;
+            shape("batch", &real.images, &[batch, channels, size, size])?;
+            let of_reals =
+                real.labels.ok_or_else(|| Error::config("data", "has no classes to learn from"))?;
+            shape("labels", &of_reals, &[ANY])?;
+            let (z, of_fakes) = latents(batch, &of_reals)?;
+            let (real_labels, fake_labels) = (Some(of_reals), Some(of_fakes));
+            Ok(Draws { real: ctx.laid_out(&real.images)?, real_labels, z, fake_labels })
+        };
+        let redraw = |last: &Draws| {
+            let (z, labels) = latents(config.fakes(), labels_in(last.real_labels.as_ref())?)?;
+            Ok(last.with_latents(z, Some(labels)))
+        };
+        pair.step(
+            ctx,
+            draw,
+            redraw,
+            |generator, z, labels| generator.forward(z, labels_in(labels)?, Mode::Train),
+            |discriminator, images, labels| discriminator.judge(images, labels_in(labels)?, Mode::Train),
+        )
+    }
+
+    fn extra_state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
+        self.pair.state(visitor)
+    }
+
+    fn players(&self) -> Vec<&Player> {
+        self.pair.players()
+    }
+
+    fn players_mut(&mut self) -> Vec<&mut Player> {
+        self.pair.players_mut()
+    }
+
+    fn judge(&self, images: &Tensor, labels: Option<&Tensor>) -> Option<Result<Tensor>> {
+        let labels = labels?;
+        Some(self.pair.judge(images, |discriminator, images| {
+            Ok(discriminator.judge(images, labels, Mode::Eval)?.logits)
+        }))
+    }
+
+    fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
+        Ok(vec![ctx.rows_of_labels(self)?])
+    }
+}
+
+impl Generate for BigGan {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.config.latent]
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.config.classes
+    }
+
+    /// Truncation is what [`crate::Truncation`] says, from above 0 to 2.
+    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        let labels = labels_in(labels)?;
+        let z = match options.truncation {
+            Some(threshold) => self.config.truncation.apply(z, threshold)?,
+            None => z.shallow_clone(),
+        };
+        let options = GenerateOptions { truncation: None, ..*options };
+        self.pair.generate(&z, &options, |generator, z| generator.forward(z, labels, Mode::Eval))
+    }
+}
+
+/// Every draw of this variant has labels.
+fn labels_in(labels: Option<&Tensor>) -> Result<&Tensor> {
+    labels.ok_or_else(|| Error::config("labels", "are missing: every image of this GAN has a class"))
+}

@@ -1,0 +1,380 @@
+//! The contract suite for every form, and the reference implementation's recorded tensors.
+
+use biggan::published;
+use biggan::{BigGan, Config, Discriminator, FirstWeights, Form, Generator, LabelSampling, NormStatistics};
+use gan_core::data::{ImageBatch, Synthetic};
+use gan_core::device::DevicePolicy;
+use gan_core::ema::{Ema, EmaBuffers, EmaConfig};
+use gan_core::game::{GameConfig, RegularizerConfig};
+use gan_core::nn::{Mode, Parameters, SpectralNorm};
+use gan_core::optim::AdamConfig;
+use gan_core::regularizer::Orthogonal;
+use gan_core::tensor::file::Named;
+use gan_core::variant::{Generate, GenerateOptions, Variant};
+use gan_testkit::contract::{self, Subject};
+use gan_testkit::golden::Golden;
+use gan_testkit::replay::{self, Recorded};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+fn named(count: usize) -> Vec<String> {
+    (0..count).map(|class| format!("class {class}")).collect()
+}
+
+fn tiny() -> Config {
+    Config {
+        channels: 2,
+        classes: named(3),
+        latent: 8,
+        embedding: 5,
+        generator_width: 1,
+        discriminator_width: 1,
+        batch: 4,
+        ema: EmaConfig {
+            half_life_images: 20.0,
+            ramp_up: 0.0,
+            buffers: EmaBuffers::Average,
+            ..EmaConfig::default()
+        },
+        ..Config::default()
+    }
+}
+
+fn check(config: &Config) {
+    let policy = contract::policy();
+    let shape = [config.batch, 2, config.size, config.size];
+    contract::check(&Subject {
+        variant: &|seed| BigGan::new(config.clone(), &policy, seed).expect("biggan"),
+        source: &|| Box::new(Synthetic::new(shape, 3, 5, Device::Cpu)),
+    });
+}
+
+#[test]
+fn the_contract_is_kept() {
+    check(&tiny());
+    let game = GameConfig { discriminator_steps: 2, micro_batches: 2, ..tiny().game };
+    let orthogonal = RegularizerConfig { orthogonal_generator: 1e-4, ..RegularizerConfig::default() };
+    check(&Config {
+        norm_statistics: NormStatistics::Standing,
+        label_sampling: LabelSampling::Data,
+        generator_batch: 6,
+        generator_width: 2,
+        generator_attention: vec![16],
+        discriminator_width: 2,
+        discriminator_attention: vec![16],
+        generator_spectral_norm: SpectralNorm { singular_values: 2, iterations: 2, ..SpectralNorm::BIGGAN },
+        regularizer: orthogonal,
+        game,
+        ..tiny()
+    });
+    // SNGAN's: tables for classes, fakes taken over, apart from reals.
+    check(&Config {
+        embedding: 0,
+        hierarchical: false,
+        generator_spectral_norm: SpectralNorm::OFF,
+        game: GameConfig::default(),
+        ..tiny()
+    });
+}
+
+#[test]
+fn the_contract_is_kept_by_the_deep_form() {
+    let wide = Config { generator_width: 4, discriminator_width: 4, batch: 2, ..tiny() };
+    check(&Config { form: Form::Deep, size: 128, depth: 1, ..wide });
+}
+
+#[test]
+fn every_size_and_form_fits_together() {
+    for (form, sizes) in [(Form::Biggan, &[32, 64, 128, 256, 512][..]), (Form::Deep, &[128, 256, 512])] {
+        for &size in sizes {
+            let width = if form == Form::Deep { 4 } else { 1 };
+            let config = Config {
+                form,
+                size,
+                latent: 2520, // cut into any number of pieces up to 10
+                generator_width: width,
+                discriminator_width: width,
+                ..tiny()
+            };
+            let gan = BigGan::new(config, &DevicePolicy::reference(), 1).expect("biggan");
+            let z = Tensor::zeros([2, 2520], (Kind::Float, Device::Cpu));
+            let labels = Tensor::from_slice(&[0i64, 2]);
+            let images = gan.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images");
+            assert_eq!(images.size(), [2, 2, size, size]);
+            assert_eq!(gan.judge(&images, Some(&labels)).expect("a judge").expect("logits").size(), [2]);
+            assert!(gan.judge(&z, Some(&labels)).expect("a judge").is_err());
+            assert!(gan.generate(&z, None, &GenerateOptions::default()).is_err());
+            let far = GenerateOptions { truncation: Some(3.0), ..GenerateOptions::default() };
+            let error = gan.generate(&z, Some(&labels), &far).expect_err("too far").to_string();
+            assert!(error.contains("at most 2"), "{error}");
+        }
+    }
+}
+
+/// The settings of a recording.
+fn recorded(golden: &Golden) -> Config {
+    let of = |net: &str, key: &str| golden.config()[net][key].clone();
+    let number = |net: &str, key: &str| of(net, key).as_f64().unwrap_or_else(|| panic!("{net}.{key}"));
+    let integer = |net: &str, key: &str| of(net, key).as_i64().unwrap_or_else(|| panic!("{net}.{key}"));
+    let adam = |net: &str, prefix: &str| AdamConfig {
+        beta2: number(net, &format!("{prefix}_B2")),
+        eps: number(net, "adam_eps"),
+        ..AdamConfig::new(number(net, &format!("{prefix}_lr")), number(net, &format!("{prefix}_B1")))
+    };
+    let spectral = |net: &str| SpectralNorm { eps: number(net, "SN_eps"), ..SpectralNorm::BIGGAN };
+    let deep = golden.config()["deep"].as_bool() == Some(true);
+    let attention = |net: &str, key: &str| match of(net, key).as_str() {
+        Some("0") => Vec::new(),
+        // The reference's table of resolutions says 16 for 8 as well.
+        Some("16") if net == "D" => vec![16, 8],
+        other => vec![other.and_then(|size| size.parse().ok()).expect("a size")],
+    };
+    let batch = golden.integer("batch");
+    let decay = golden.number("ema_decay");
+    Config {
+        size: integer("G", "resolution"),
+        classes: named(integer("G", "n_classes") as usize),
+        form: if deep { Form::Deep } else { Form::Biggan },
+        latent: integer("G", "dim_z"),
+        embedding: integer("G", "shared_dim"),
+        hierarchical: of("G", "hier").as_bool() == Some(true),
+        generator_width: integer("G", "G_ch"),
+        discriminator_width: integer("D", "D_ch"),
+        generator_attention: attention("G", "G_attn"),
+        discriminator_attention: attention("D", "D_attn"),
+        first_weights: FirstWeights::Normal,
+        generator_spectral_norm: spectral("G"),
+        discriminator_spectral_norm: spectral("D"),
+        norm_eps: number("G", "BN_eps"),
+        batch,
+        game: GameConfig {
+            discriminator_steps: golden.integer("num_D_steps") as u32,
+            ..Config::default().game
+        },
+        generator_optimizer: adam("G", "G"),
+        discriminator_optimizer: adam("D", "D"),
+        ema: EmaConfig {
+            half_life_images: 0.5f64.ln() / decay.ln(),
+            ramp_up: 0.0,
+            start_images: golden.integer("ema_start") as u64,
+            buffers: EmaBuffers::Average,
+        },
+        ..Config::default()
+    }
+}
+
+/// Both networks with recorded weights.
+fn networks(golden: &Golden, config: &Config) -> (Generator, Parameters, Discriminator, Parameters) {
+    let policy = DevicePolicy::reference();
+    let classes = config.classes.len() as i64;
+    let mut weights = Parameters::new(&policy, 1);
+    let generator = Generator::new(weights.root(), config, classes).expect("generator");
+    assert_eq!(weights.trainable_names(), golden.parameter_names("G"));
+    weights.load(&golden.under("state/G/")).expect("reference names");
+    let mut d_weights = Parameters::new(&policy, 1);
+    let discriminator = Discriminator::new(d_weights.root(), config, classes).expect("discriminator");
+    assert_eq!(d_weights.trainable_names(), golden.parameter_names("D"));
+    d_weights.load(&golden.under("state/D/")).expect("reference names");
+    (generator, weights, discriminator, d_weights)
+}
+
+const RECORDED: [&str; 3] = ["biggan32", "biggan32_c10", "biggan_deep"];
+
+#[test]
+fn forward_passes_are_the_reference() {
+    for name in RECORDED {
+        let golden = Golden::open(name);
+        let config = recorded(&golden);
+        let labels = golden.tensor("in/y");
+        for (mode, word) in [(Mode::Train, "train"), (Mode::Eval, "eval")] {
+            let (generator, weights, discriminator, d_weights) = networks(&golden, &config);
+            let images = generator.forward(&golden.tensor("in/z"), &labels, mode).expect("images");
+            golden.check(&format!("out/{word}/G"), &images);
+            let verdict = discriminator.judge(&golden.tensor("in/x"), &labels, mode).expect("verdict");
+            golden.check(&format!("out/{word}/D"), &verdict.logits.unsqueeze(1));
+            if mode == Mode::Train {
+                for (net, weights) in [("G", &weights), ("D", &d_weights)] {
+                    for entry in weights.entries().iter().filter(|entry| !entry.trainable) {
+                        golden.check(&format!("out/train/{net}_buffers/{}", entry.name), &entry.tensor);
+                    }
+                }
+            }
+            let images = generator.forward(&golden.tensor("in/z_truncated"), &labels, mode).expect("images");
+            if mode == Mode::Eval {
+                golden.check("out/eval/G_truncated_first_sample", &images.narrow(0, 0, 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn orthogonal_regularisation_is_the_reference() {
+    for name in RECORDED {
+        let golden = Golden::open(name);
+        let (_, weights, ..) = networks(&golden, &recorded(&golden));
+        let (mut penalty, mut norms) = (0.0, Vec::new());
+        for entry in weights.entries().iter().filter(|entry| entry.trainable) {
+            let weight = entry.tensor.detach();
+            if weight.dim() < 2 || entry.name.contains("shared") {
+                norms.push(0f32);
+                continue;
+            }
+            let form = Orthogonal::OffDiagonal;
+            penalty += form.penalty(&weight).expect("a penalty").double_value(&[]);
+            let gradient = form.gradient(&weight, 1e-2).expect("a gradient");
+            norms.push(gradient.norm().double_value(&[]) as f32);
+        }
+        golden.check("ortho/loss/value_half_sum_offdiag_squared", &Tensor::from(penalty as f32));
+        golden.check("ortho/gradnorm/G", &Tensor::from_slice(&norms));
+    }
+}
+
+#[test]
+fn training_steps_are_the_reference() {
+    for name in RECORDED {
+        let golden = Golden::open(name);
+        let config = recorded(&golden);
+        let policy = DevicePolicy::reference();
+        let mut gan = BigGan::new(config.clone(), &policy, 1).expect("biggan");
+        for (player, net) in gan.players_mut().into_iter().zip(["G", "D"]) {
+            player.parameters().load(&golden.under(&format!("state/{net}/"))).expect("reference names");
+        }
+        let rounds = golden.integer("num_D_steps");
+        let mut average = average(&gan, &config);
+        for k in 0..golden.integer("steps") {
+            let step = format!("step{k}");
+            let (x, y) = (golden.tensor(&format!("{step}/in/x")), golden.tensor(&format!("{step}/in/y")));
+            let batches = x
+                .chunk(rounds, 0)
+                .into_iter()
+                .zip(y.chunk(rounds, 0))
+                .map(|(images, labels)| ImageBatch { images, labels: Some(labels), attributes: None });
+            let mut data = Recorded::new(batches);
+            let record = replay::step(&mut gan, &policy, &mut data, k, golden.draws(&format!("{step}/rng/")));
+            // The recorded updates of the discriminator one by one, ours their mean.
+            let each = |what: &str| -> Tensor {
+                let of = |round: i64| golden.tensor(&format!("{step}/d{round}/{what}")).to_kind(Kind::Double);
+                Tensor::stack(&(0..rounds).map(of).collect::<Vec<_>>(), 0).mean_dim(
+                    [0i64].as_slice(),
+                    false,
+                    Kind::Double,
+                )
+            };
+            let loss = each("loss/D_loss_real") + each("loss/D_loss_fake");
+            close(&format!("{step} D"), &record.scalar("loss/discriminator"), &loss);
+            let norms = record.gradient_norms("discriminator", &golden.parameter_names("D"));
+            close(&format!("{step} D gradients"), &norms, &each("gradnorm/D"));
+            golden.check(&format!("{step}/loss/G_loss"), &record.scalar("loss/generator"));
+            let norms = record.gradient_norms("generator", &golden.parameter_names("G"));
+            golden.check(&format!("{step}/gradnorm/G"), &norms);
+            average.update(gan.players()[0].parameters(), 1, k as u64).expect("average");
+        }
+        if golden.config()["store_after"].as_bool() == Some(false) {
+            continue;
+        }
+        for (player, net) in gan.players().into_iter().zip(["G", "D"]) {
+            golden.check_state(net, &player.parameters().named());
+        }
+        if golden.config()["store_ema"].as_bool() != Some(false) {
+            golden.check_state("G_ema", &average.parameters.named());
+        }
+    }
+}
+
+/// An average of the generator that begins as it is now.
+fn average(gan: &BigGan, config: &Config) -> Ema {
+    let mut copy = Parameters::new(&DevicePolicy::reference(), 1);
+    let _ = Generator::new(copy.root(), config, config.classes.len() as i64).expect("generator");
+    Ema::new(config.ema, copy, gan.players()[0].parameters()).expect("average")
+}
+
+fn close(what: &str, got: &Tensor, wanted: &Tensor) {
+    let (got, wanted) = (got.to_kind(Kind::Double), wanted.to_kind(Kind::Double));
+    let far = (&got - &wanted).abs().gt_tensor(&(wanted.abs() * 2e-5 + 2e-6));
+    assert!(far.any().int64_value(&[]) == 0, "{what}: {got} and {wanted}");
+}
+
+/// Files with the reference's names say what they are made of.
+#[test]
+fn networks_are_read_off_their_weights() {
+    for name in RECORDED {
+        let golden = Golden::open(name);
+        let wanted = recorded(&golden);
+        let wrap = |net: &str| -> Named {
+            let weights = golden.under(&format!("state/{net}/"));
+            weights.into_iter().map(|(name, tensor)| (format!("module.{name}"), tensor)).collect()
+        };
+        let path = Path::new("G.pth");
+        let (mut config, weights) = published::generator(wrap("G"), path, 1.0).expect("a generator");
+        let d_weights = published::discriminator(&mut config, wrap("D"), path).expect("a discriminator");
+        let facts = |config: &Config| {
+            let Config { size, channels, form, latent, embedding, hierarchical, .. } = *config;
+            let attention = (config.generator_attention.clone(), config.discriminator_attention.clone());
+            let widths = (config.generator_width, config.discriminator_width, config.classes.len());
+            (size, channels, form, latent, embedding, hierarchical, widths, attention.0)
+        };
+        assert_eq!(facts(&config), facts(&wanted), "{name}");
+        let gan = BigGan::new(config, &DevicePolicy::reference(), 1).expect("biggan");
+        gan.players()[0].parameters().load(&weights).expect("all weights");
+        gan.players()[1].parameters().load(&d_weights).expect("all weights");
+    }
+    let refused = |name: &str, size: &[i64]| {
+        let weights = vec![(name.to_owned(), Tensor::zeros(size, (Kind::Float, Device::Cpu)))];
+        published::generator(weights, Path::new("x.pth"), 1.0).expect_err("refused").to_string()
+    };
+    assert!(refused("conv.weight", &[1, 1]).contains("x.pth"));
+    assert!(refused("blocks.0.0.conv1.weight", &[1, 1, 3, 3]).contains("1 blocks"));
+}
+
+/// The authors' networks, as pytorch-pretrained-biggan names them.
+#[test]
+fn the_authors_weights_make_the_authors_pictures() {
+    let golden = Golden::open("biggan_pretrained");
+    for truncation in ["0.3", "0.4", "0.43", "1.0"] {
+        let (config, weights) = published::generator(
+            golden.under("state/M/"),
+            Path::new("pytorch_model.bin"),
+            truncation.parse().expect("a number"),
+        )
+        .expect("a generator");
+        let mut parameters = Parameters::new(&DevicePolicy::reference(), 1);
+        let generator =
+            Generator::new(parameters.root(), &config, config.classes.len() as i64).expect("generator");
+        parameters.load(&weights).expect("all weights");
+        let class = golden.tensor("in/class_onehot").argmax(1, false);
+        let z = golden.tensor(&format!("in/z_{truncation}"));
+        let images = generator.forward(&z, &class, Mode::Eval).expect("images");
+        golden.check(&format!("out/truncation_{truncation}"), &images);
+    }
+    let weights = golden.under("state/M/");
+    let error = published::generator(weights, Path::new("x.bin"), 1.5).expect_err("too far").to_string();
+    assert!(error.contains("1.5"), "{error}");
+}
+
+#[test]
+fn standing_statistics_are_the_reference() {
+    let golden = Golden::open("biggan_standing");
+    let of = |key: &str| golden.config()["G"][key].as_i64().expect("a number");
+    let config = Config {
+        classes: named(of("n_classes") as usize),
+        latent: of("dim_z"),
+        embedding: of("shared_dim"),
+        generator_width: of("G_ch"),
+        norm_statistics: NormStatistics::Standing,
+        ..Config::default()
+    };
+    let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+    let generator = Generator::new(weights.root(), &config, of("n_classes")).expect("generator");
+    weights.load(&golden.under("state/G/")).expect("reference names");
+    let forward =
+        |z: &Tensor, y: &Tensor, mode| tch::no_grad(|| generator.forward(z, y, mode).expect("images"));
+    let (z, y) = (golden.tensor("in/z"), golden.tensor("in/y"));
+    golden.check("out/eval_before", &forward(&z, &y, Mode::Eval));
+    for draws in golden.draws("standing/rng/").chunks(2) {
+        let _ = forward(&draws[0], &draws[1], Mode::Standing);
+    }
+    for entry in weights.entries().iter().filter(|entry| !entry.trainable) {
+        golden.check(&format!("out/buffers/{}", entry.name), &entry.tensor);
+    }
+    golden.check("out/eval_after", &forward(&z, &y, Mode::Eval));
+}
