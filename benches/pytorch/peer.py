@@ -11,6 +11,9 @@ Cases
     dcgan-32-wgan-gp  those networks with the Wasserstein loss and its gradient penalty (lambda 10)
     cgan-32-f32     those networks, told one of 10 classes: conditional batch norm, a projection discriminator
     cgan-mlp        fully connected, with PyTorch-GAN's sizes, order and losses: 32x32x1, batch 64
+    biggan-32-f32   BigGAN with BigGAN-PyTorch's settings for CIFAR-10: 32x32x3, width 64, batch 50, 4 updates and 1
+    biggan-32-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
+    biggan-sample   1,000 images of its generator in evaluation mode, 50 at a time
     cyclegan-128-f32  CycleGAN in the original's form: 6 residual blocks, 128x128x3, generators 32 wide, batch 1
     cyclegan-128-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
     translate-1024  an image of 1024x1024 through its generator with 9 blocks, 64 wide; translate-1024-tiled beside the same
@@ -50,6 +53,7 @@ if sys.platform == "linux":
 import torch
 from torch import nn
 
+import biggan
 import translation
 
 LATENT = 100
@@ -477,14 +481,17 @@ def main() -> None:
     small["cgan-mlp"] = MlpCgan
     scores = ["fid", "kid", "prdc"]
     inceptions = ["inception", "inception-bf16"]
+    labelled = ["biggan-32-f32", "biggan-32-bf16", "biggan-sample"]
     pairs = ["cyclegan-128-f32", "cyclegan-128-bf16", "translate-1024", "translate-1024-tiled"]
-    parser.add_argument("case", choices=["dcgan-64-f32", "dcgan-64-bf16", *small, *pairs, *inceptions, *scores, "loader"])
+    cases = ["dcgan-64-f32", "dcgan-64-bf16", *small, *labelled, *pairs, *inceptions, *scores, "loader"]
+    parser.add_argument("case", choices=cases)
     parser.add_argument("--mode", choices=["eager", "compile", "bf16"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--data", type=Path, help="folder of pictures for the case `loader`")
     parser.add_argument("--workers", type=int, default=2, help="processes that load, for the case `loader`")
     options = parser.parse_args()
-    mode = options.mode or ("bf16" if options.case in ("dcgan-64-bf16", "cyclegan-128-bf16") else "eager")
+    in_bf16 = ("dcgan-64-bf16", "biggan-32-bf16", "cyclegan-128-bf16")
+    mode = options.mode or ("bf16" if options.case in in_bf16 else "eager")
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
@@ -492,6 +499,8 @@ def main() -> None:
         if options.data is None:
             parser.error("the case `loader` needs --data FOLDER")
         work = Loader(options.data, options.workers)
+    elif options.case in labelled:
+        work = biggan.Sampling(mode) if options.case == "biggan-sample" else biggan.BigGan(mode)
     elif options.case in pairs:
         kind = translation.CycleGan if options.case.startswith("cyclegan") else translation.Translation
         work = kind(mode)

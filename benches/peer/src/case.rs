@@ -1,6 +1,7 @@
 //! The cases: what one iteration of each is.
 
 use anyhow::{Context, Result};
+use biggan::BigGan;
 use cgan::Cgan;
 use clap::ValueEnum;
 use dcgan::{Config, Dcgan, DiscriminatorNorm};
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use crate::Options;
 use crate::loader::Loader;
 use crate::metric::Metric;
+use crate::sampling::{self, Sampling};
 use crate::translation::{Domains, Translation};
 
 /// A benchmark case; the same names as in `benches/pytorch/peer.py`.
@@ -43,6 +45,15 @@ pub enum Case {
     /// PyTorch-GAN's conditional GAN of fully connected layers: 32x32x1, batch 64.
     #[value(name = "cgan-mlp")]
     CganMlp,
+    /// BigGAN with BigGAN-PyTorch's settings for CIFAR-10: 32x32x3, width 64, batch 50, 4 updates and 1.
+    #[value(name = "biggan-32-f32")]
+    Biggan32F32,
+    /// The same in bf16.
+    #[value(name = "biggan-32-bf16")]
+    Biggan32Bf16,
+    /// 1,000 images of its generator, 50 at a time.
+    #[value(name = "biggan-sample")]
+    BigganSample,
     /// CycleGAN with 6 residual blocks: 128x128x3, generators 32 wide, batch 1.
     #[value(name = "cyclegan-128-f32")]
     Cyclegan128F32,
@@ -87,6 +98,8 @@ pub enum Work {
     Pairs(Box<TrainingPairs>),
     /// Translating.
     Translation(Box<Translation>),
+    /// Generating.
+    Sampling(Box<Sampling>),
 }
 
 /// A run on two domains, as [`Training`].
@@ -116,7 +129,7 @@ impl Work {
         if let Some(metric) = Metric::new(options)? {
             return Ok(Self::Metric(Box::new(metric)));
         }
-        let in_bf16 = matches!(options.case, Case::Dcgan64Bf16 | Case::Cyclegan128Bf16);
+        let in_bf16 = matches!(options.case, Case::Dcgan64Bf16 | Case::Biggan32Bf16 | Case::Cyclegan128Bf16);
         let named = if in_bf16 { "bf16" } else { "f32" };
         let precision = options.precision.as_deref().unwrap_or(named);
         let policy = DevicePolicy::resolve(&options.device, precision, options.threads)?;
@@ -124,6 +137,9 @@ impl Work {
         if matches!(options.case, Case::Translate1024 | Case::Translate1024Tiled) {
             let tiled = options.case == Case::Translate1024Tiled;
             return Ok(Self::Translation(Box::new(Translation::new(policy, tiled)?)));
+        }
+        if options.case == Case::BigganSample {
+            return Ok(Self::Sampling(Box::new(Sampling::new(policy)?)));
         }
         let name = format!("gan {precision}");
         if matches!(options.case, Case::Cyclegan128F32 | Case::Cyclegan128Bf16) {
@@ -133,17 +149,7 @@ impl Work {
             let (trainer, _run_folder) = trainer(policy, Identity::of(&gan, &())?)?;
             return Ok(Self::Pairs(Box::new(TrainingPairs { name, gan, reals, trainer, _run_folder })));
         }
-        let (gan, shape): (Box<dyn Variant<Batch = ImageBatch>>, _) = match conditional(options.case)? {
-            Some(config) => {
-                let shape = [config.batch, config.channels, config.size, config.size];
-                (Box::new(Cgan::new(config, &policy, 1)?), shape)
-            }
-            None => {
-                let config = config(options.case);
-                let shape = [config.batch, config.channels, config.size, config.size];
-                (Box::new(Dcgan::new(config, &policy, 1)?), shape)
-            }
-        };
+        let (gan, shape) = images(options.case, &policy)?;
         let reals = Reals::new(shape, &policy)?;
         let (trainer, _run_folder) = trainer(policy, Identity::of(gan.as_ref(), &())?)?;
         Ok(Self::Training(Box::new(Training { name, gan, reals, trainer, _run_folder })))
@@ -154,7 +160,7 @@ impl Work {
         match self {
             Self::Training(training) => &training.name,
             Self::Pairs(training) => &training.name,
-            Self::Loader(_) | Self::Metric(_) | Self::Translation(_) => "gan",
+            Self::Loader(_) | Self::Metric(_) | Self::Translation(_) | Self::Sampling(_) => "gan",
         }
     }
 
@@ -172,6 +178,7 @@ impl Work {
                 Ok(())
             }
             Self::Translation(translation) => translation.iteration(),
+            Self::Sampling(sampling) => sampling.iteration(),
             Self::Loader(loader) => loader.iteration(),
             Self::Metric(metric) => metric.iteration(),
         }
@@ -191,6 +198,22 @@ fn trainer(policy: DevicePolicy, identity: Identity) -> Result<(Trainer, TempDir
     let run_folder = tempfile::tempdir().context("cannot make a folder for the run")?;
     let run = RunDir::create(&run_folder.path().join("run"), "")?;
     Ok((Trainer::new(TrainConfig::endless(), policy, run, identity)?, run_folder))
+}
+
+/// A GAN that trains on images, and the shape of its batches.
+fn images(case: Case, policy: &DevicePolicy) -> Result<(Box<dyn Variant<Batch = ImageBatch>>, [i64; 4])> {
+    if matches!(case, Case::Biggan32F32 | Case::Biggan32Bf16) {
+        let config = sampling::cifar10()?;
+        let shape = [config.batch, config.channels, config.size, config.size];
+        return Ok((Box::new(BigGan::new(config, policy, 1)?), shape));
+    }
+    if let Some(config) = conditional(case)? {
+        let shape = [config.batch, config.channels, config.size, config.size];
+        return Ok((Box::new(Cgan::new(config, policy, 1)?), shape));
+    }
+    let config = config(case);
+    let shape = [config.batch, config.channels, config.size, config.size];
+    Ok((Box::new(Dcgan::new(config, policy, 1)?), shape))
 }
 
 /// The networks and what they play.
@@ -217,13 +240,17 @@ fn conditional(case: Case) -> Result<Option<cgan::Config>> {
         Case::CganMlp => "mlp-32",
         _ => return Ok(None),
     };
-    let classes = (0..CLASSES).map(|class| class.to_string()).collect();
     // Their generator has no average.
     let ema = EmaConfig::default();
-    Ok(Some(cgan::Config { classes, ema, ..cgan::Config::preset(preset)? }))
+    Ok(Some(cgan::Config { classes: classes(), ema, ..cgan::Config::preset(preset)? }))
 }
 
 const CLASSES: i64 = 10;
+
+/// Names of the classes that [`Reals`] have.
+pub fn classes() -> Vec<String> {
+    (0..CLASSES).map(|class| class.to_string()).collect()
+}
 
 /// The same few random batches over and over, so that nothing but training is timed.
 struct Reals {

@@ -14,6 +14,7 @@ mod case;
 mod loader;
 mod metric;
 mod photos;
+mod sampling;
 mod translation;
 
 use std::io::{BufRead, Write};

@@ -1,16 +1,17 @@
 //! The pair of networks and one whole training step.
 
-use crate::{Config, Discriminator, Generator, LabelSampling};
+use crate::{Config, Discriminator, Generator, LabelSampling, NormStatistics};
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::error::{Error, Result};
 use gan_core::game::{Draws, Pair};
 use gan_core::nn::Mode;
 use gan_core::player::Player;
+use gan_core::random::Streams;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::{ANY, shape};
 use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
-use tch::Tensor;
+use tch::{Tensor, no_grad};
 
 /// A BigGAN in training.
 #[derive(Debug)]
@@ -45,11 +46,6 @@ impl BigGan {
     /// What it is made of.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// The generator, to be asked in other ways than [`Generate::generate`] does.
-    pub fn generator(&self) -> &Generator {
-        self.pair.generator()
     }
 }
 
@@ -147,6 +143,22 @@ impl Generate for BigGan {
         };
         let options = GenerateOptions { truncation: None, ..*options };
         self.pair.generate(&z, &options, |generator, z| generator.forward(z, labels, Mode::Eval))
+    }
+
+    /// Each class as often as the others; of the average, where there is one, as well.
+    fn stand(&mut self, noise: &Streams, batches: u64, size: i64) -> Result<()> {
+        if self.config.norm_statistics != NormStatistics::Standing {
+            let why = "is running: this network's normalisations can keep no others; train with norm_statistics=standing";
+            return Err(Error::config("biggan.norm_statistics", why));
+        }
+        for _ in 0..batches {
+            let z = noise.normal("latent", &[size, self.config.latent])?;
+            let labels = noise.integers("labels", self.classes(), &[size])?;
+            for generator in self.pair.generators() {
+                let _ = no_grad(|| generator.forward(&z, &labels, Mode::Standing))?;
+            }
+        }
+        Ok(())
     }
 }
 

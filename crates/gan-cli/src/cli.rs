@@ -1,8 +1,8 @@
 //! The arguments, and what happens when they cannot be read.
 
 use crate::commands::{
-    augment, completions, data, doctor, evaluate, import, info, interpolate, modes, resume, sample, train,
-    translate,
+    augment, completions, data, doctor, evaluate, import, info, interpolate, modes, resume, sample, standing,
+    train, translate,
 };
 use crate::failure::USAGE;
 use clap::error::ErrorKind;
@@ -42,6 +42,10 @@ pub enum Command {
     Interpolate(interpolate::Args),
     /// Score samples, or a folder of images, against real ones: FID, KID, precision and recall
     Evaluate(Box<evaluate::Args>),
+    /// Samples and their scores at several truncations
+    Sweep(Box<evaluate::sweep::Args>),
+    /// Generate by standing statistics of batch normalisation
+    Standing(standing::Args),
     /// Fill a labelled set up with generated images, and see whether a classifier is better for it
     Augment(Box<augment::Args>),
     /// Turn images into images: another domain's, restored, enlarged, coloured

@@ -3,8 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use std::path::Path;
-use support::{Place, checkpoints, tensors};
+use support::{Place, checkpoints, is_png, tensors};
 
 const TINY: &[&str] = &[
     "train",
@@ -31,10 +30,6 @@ const TINY: &[&str] = &[
 
 fn train(place: &Place, more: &[&str]) -> support::Done {
     place.gan(&[TINY, more].concat())
-}
-
-fn is_png(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"\x89PNG"))
 }
 
 #[test]

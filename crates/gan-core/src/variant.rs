@@ -2,7 +2,7 @@
 
 use crate::data::{ImageBatch, PairBatch, Source};
 use crate::device::DevicePolicy;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::player::Player;
 use crate::random::Streams;
 use crate::step::StepCtx;
@@ -218,6 +218,16 @@ pub trait Generate {
     /// # Errors
     /// Shapes that do not fit; LibTorch's.
     fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor>;
+
+    /// Lets normalisations generate by standing statistics: means over `batches` batches of `size` images as in training
+    /// (Brock et al. 2019, section 3.1), instead of running ones.
+    ///
+    /// # Errors
+    /// A variant that keeps none; LibTorch's.
+    fn stand(&mut self, noise: &Streams, batches: u64, size: i64) -> Result<()> {
+        let _ = (noise, batches, size);
+        Err(Error::config("standing statistics", "are not kept by this variant; biggan keeps them"))
+    }
 }
 
 /// Which way images are translated.

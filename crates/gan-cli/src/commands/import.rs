@@ -2,6 +2,7 @@
 
 use crate::config::{DataConfig, DeviceConfig, RunConfig};
 use crate::failure::usage;
+use crate::model::Model;
 use crate::say::{line, quoted};
 use crate::variants::{VariantConfig, VariantName};
 use anyhow::Result;
@@ -10,7 +11,7 @@ use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
 use gan_core::tensor::file::{self, Named};
 use gan_core::tensor::pth;
-use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
+use gan_core::trainer::{RunDir, TrainConfig, Trainer};
 use gan_core::translation::{GeneratorKind, GeneratorOptions};
 use std::path::{Path, PathBuf};
 
@@ -20,9 +21,13 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     /// Whose weights they are
     variant: VariantName,
-    /// A generator's file (.pth or .safetensors) as the authors' repository saves it; of CycleGAN also both, G_A first
+    /// A generator's file (.pth, .bin or .safetensors) as the authors' repository saves it; of CycleGAN also both, G_A first; of
+    /// BigGAN, as BigGAN-PyTorch or pytorch-pretrained-biggan saves it, also its discriminator's
     #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Of pytorch-pretrained-biggan's files: the truncation that one will sample with, for its statistics [default: 1]
+    #[arg(long, value_name = "X")]
+    truncation: Option<f64>,
     /// The run's folder [default: runs/VARIANT-FILE]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -34,14 +39,23 @@ Examples:
   gan import cyclegan latest_net_G_A.pth latest_net_G_B.pth   both
   gan import pix2pix latest_net_G.pth --out runs/facades
   gan translate runs/facades labels/ --out facades/
+  gan import biggan G_ema.pth D.pth
+  gan import biggan pytorch_model.bin --truncation 0.4
+  gan sample runs/biggan-pytorch_model --class 207 --truncation 0.4
 
-The network is read off the weights: nothing has to be said about it. Discriminators are not imported.";
+The network is read off the weights: nothing has to be said about it.";
 
 /// Imports.
 ///
 /// # Errors
 /// Files that hold something else; a folder that is taken.
 pub fn run(args: Args) -> Result<()> {
+    if args.variant == VariantName::Biggan {
+        return biggan(args);
+    }
+    if args.truncation.is_some() {
+        return Err(usage("--truncation: only published BigGANs have statistics for several"));
+    }
     let mut generators = Vec::new();
     for path in &args.files {
         let (options, weights) = GeneratorOptions::of_published(read(path)?, path)?;
@@ -96,18 +110,14 @@ pub fn run(args: Args) -> Result<()> {
         (VariantName::Pix2pix, _) => return Err(usage("pix2pix has one generator; name one file")),
         (other, _) => {
             let why = format!(
-                "{} has no published weights that this program reads; cyclegan and pix2pix have",
+                "{} has no published weights that this program reads; biggan, cyclegan and pix2pix have",
                 other.word()
             );
             return Err(usage(why));
         }
     };
-    let out = args.out.unwrap_or_else(|| {
-        let stem =
-            args.files[0].file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        Path::new("runs").join(format!("{}-{stem}", args.variant.word()))
-    });
-    write(gan, &weights, &out)?;
+    let out = args.out.unwrap_or_else(|| named_after(args.variant, &args.files[0]));
+    write(gan, &[weights], &out)?;
     line(format_args!(
         "imported into {}; it was made for images of about {size} pixels and takes any size\nuse it:  {} translate {} IMAGES",
         out.display(),
@@ -115,6 +125,32 @@ pub fn run(args: Args) -> Result<()> {
         quoted(&out)
     ));
     Ok(())
+}
+
+/// A generator and, if it was named, its discriminator.
+fn biggan(args: Args) -> Result<()> {
+    let first = &args.files[0];
+    let truncation = args.truncation.unwrap_or(1.0);
+    let (mut config, weights) = biggan::published::generator(read(first)?, first, truncation)?;
+    let mut players = vec![weights];
+    if let Some(second) = args.files.get(1) {
+        players.push(biggan::published::discriminator(&mut config, read(second)?, second)?);
+    }
+    let (size, classes) = (config.size, config.classes.len());
+    let out = args.out.unwrap_or_else(|| named_after(VariantName::Biggan, first));
+    write(VariantConfig::Biggan(config), &players, &out)?;
+    line(format_args!(
+        "imported into {}: images of {size} pixels of {classes} classes, named by their numbers\nuse it:  {} sample {} --class 0 --truncation 0.5",
+        out.display(),
+        crate::say::program(),
+        quoted(&out)
+    ));
+    Ok(())
+}
+
+fn named_after(variant: VariantName, file: &Path) -> PathBuf {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Path::new("runs").join(format!("{}-{stem}", variant.word()))
 }
 
 /// The size that a network was published for.
@@ -131,7 +167,7 @@ fn read(path: &Path) -> Result<Named> {
 }
 
 /// A run of no images with these weights in its only checkpoint.
-fn write(gan: VariantConfig, weights: &Named, out: &Path) -> Result<()> {
+fn write(gan: VariantConfig, players: &[Named], out: &Path) -> Result<()> {
     let policy = DevicePolicy::resolve("cpu", "f32", 0)?;
     let config = RunConfig {
         preset: gan.variant().default_preset().to_owned(),
@@ -140,13 +176,22 @@ fn write(gan: VariantConfig, weights: &Named, out: &Path) -> Result<()> {
         data: DataConfig::default(),
         device: DeviceConfig::of(&policy),
     };
-    let mut gan = config.gan.build(&policy, config.train.seed)?.into_translator()?;
-    gan.players()[0].parameters().load(weights)?;
+    let gan = config.gan.build(&policy, config.train.seed)?;
+    for (player, weights) in gan.players().into_iter().zip(players) {
+        player.parameters().load(weights)?;
+    }
     let run = RunDir::create(out, &config.to_toml()?)?;
-    let identity = Identity::of(gan.as_ref(), &config.to_value())?;
+    let identity = gan.identity(&config.to_value())?;
     let mut trainer = Trainer::new(config.train.clone(), policy, run, identity)?;
     // Nothing is drawn: a checkpoint wants to know where in its data a run stands.
-    let mut nothing = Synthetic::pairs([[1, 1, 4, 4]; 2], 1, policy.device);
-    trainer.save_now(gan.as_mut(), &mut nothing)?;
+    let shape = [1, 1, 4, 4];
+    match gan {
+        Model::Generator(mut gan) => {
+            trainer.save_now(gan.as_mut(), &mut Synthetic::new(shape, 0, 1, policy.device))?
+        }
+        Model::Translator(mut gan) => {
+            trainer.save_now(gan.as_mut(), &mut Synthetic::pairs([shape; 2], 1, policy.device))?
+        }
+    };
     Ok(trainer.finish()?)
 }

@@ -11,6 +11,7 @@ pub mod interpolate;
 pub mod modes;
 pub mod resume;
 pub mod sample;
+pub mod standing;
 pub mod train;
 pub mod translate;
 
@@ -29,6 +30,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Sample(args) => sample::run(args)?,
         Command::Interpolate(args) => interpolate::run(args)?,
         Command::Evaluate(args) => evaluate::run(*args)?,
+        Command::Sweep(args) => evaluate::sweep::run(*args)?,
+        Command::Standing(args) => standing::run(args)?,
         Command::Augment(args) => augment::run(*args)?,
         Command::Translate(args) => translate::run(args)?,
         Command::Import(args) => import::run(args)?,

@@ -171,3 +171,8 @@ pub fn forge_meta(checkpoint: &Path, change: impl FnOnce(&mut serde_json::Value)
             .collect();
     std::fs::write(&sums, forged).expect("write");
 }
+
+/// Whether a picture of this kind is there.
+pub fn is_png(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"\x89PNG"))
+}

@@ -85,9 +85,9 @@ impl<G, D> Pair<G, D> {
         game.generator(ctx, generator_player, &sides, &draws, &mut redraw)
     }
 
-    /// The generator as it is trained.
-    pub fn generator(&self) -> &G {
-        &self.generator
+    /// The generator as it is trained and, where there is one, its average.
+    pub fn generators(&self) -> impl Iterator<Item = &G> {
+        std::iter::once(&self.generator).chain(&self.averaged)
     }
 
     /// Real images that a step with draws of `batch` shows to the discriminator.

@@ -182,6 +182,9 @@ impl Running {
         let (batch_var, batch_mean) =
             x.f_to_kind(mean.kind())?.f_var_mean_dim([0i64, 2, 3].as_slice(), false, false)?;
         if mode != Mode::Standing {
+            // Training goes on from standing statistics as from running ones.
+            let count = batches.f_clamp_min(1.0)?;
+            let _ = (mean.f_div_(&count)?, var.f_div_(&count)?, batches.f_zero_()?);
             let _ = (mean.f_lerp_(&batch_mean, MOMENTUM)?, var.f_lerp_(&batch_var, MOMENTUM)?);
             return Ok(());
         }

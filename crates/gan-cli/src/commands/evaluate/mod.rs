@@ -7,6 +7,7 @@ mod kept;
 mod pairs;
 mod report;
 mod side;
+pub mod sweep;
 mod translations;
 
 use crate::config::{amount, suggest};
