@@ -351,6 +351,33 @@ fn the_authors_weights_make_the_authors_pictures() {
     assert!(error.contains("1.5"), "{error}");
 }
 
+/// The paper's models with 1,000 classes: those of 128 pixels as BigGAN-PyTorch counts them, all by the tables of appendix B.
+#[test]
+fn parameter_counts_are_the_authors() {
+    let published = [
+        (128, 120, 70_433_988, 87_982_370),
+        (256, 140, 82_235_844, 99_225_890),
+        (512, 160, 82_468_068, 99_401_282),
+    ];
+    for (size, latent, of_generator, of_discriminator) in published {
+        let config = Config { size, latent, ..Config::preset("imagenet-128").expect("preset") };
+        assert_eq!(counted(&config), [of_generator, of_discriminator], "{size}");
+    }
+    let deep = Config::preset("deep-128").expect("preset");
+    // pytorch-pretrained-biggan says 50.4 million: its last layer makes 128 channels, of which it shows three.
+    let last_layer = |channels: usize| channels * (128 * 9 + 1);
+    let theirs = counted(&deep)[0] - last_layer(3) + last_layer(128);
+    assert_eq!((theirs + 50_000) / 100_000, 504, "{theirs}");
+}
+
+/// Trained numbers of both networks for 1,000 classes, without their memory.
+fn counted(config: &Config) -> [usize; 2] {
+    let (mut first, mut second) = (Parameters::counting(), Parameters::counting());
+    let _ = Generator::new(first.root(), config, 1_000).expect("generator");
+    let _ = Discriminator::new(second.root(), config, 1_000).expect("discriminator");
+    [first.count(), second.count()]
+}
+
 #[test]
 fn standing_statistics_are_the_reference() {
     let golden = Golden::open("biggan_standing");

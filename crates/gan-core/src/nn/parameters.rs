@@ -24,12 +24,20 @@ pub struct Parameters {
     entries: Vec<Entry>,
     policy: DevicePolicy,
     seed: u64,
+    /// Whether tensors have their shapes alone.
+    counts_only: bool,
 }
 
 impl Parameters {
     /// An empty store for tensors where and as `policy` wants them; first values are keyed by (`seed`, name).
     pub fn new(policy: &DevicePolicy, seed: u64) -> Self {
-        Self { entries: Vec::new(), policy: *policy, seed }
+        Self { entries: Vec::new(), policy: *policy, seed, counts_only: false }
+    }
+
+    /// An empty store for tensors that have a shape and take no memory: what a network would have, however large. It must
+    /// not be run.
+    pub fn counting() -> Self {
+        Self { counts_only: true, ..Self::new(&DevicePolicy::reference(), 0) }
     }
 
     /// The scope without a prefix.
@@ -101,6 +109,10 @@ impl Parameters {
     }
 
     fn insert(&mut self, name: String, shape: &[i64], init: Init, trainable: bool) -> Result<Tensor> {
+        if self.counts_only {
+            let nothing = Init::Zeros.tensor(&vec![1; shape.len()], 0, self.policy.device)?;
+            return self.insert_tensor(name, nothing.f_expand(shape, false)?, trainable);
+        }
         let seed = random::key(self.seed, &[], &name);
         let mut tensor = init.tensor(shape, seed, self.policy.device)?;
         // A convolution's output lies as its weight does, and kernels that find both alike convert neither.
