@@ -100,7 +100,7 @@ impl GeneratorBlock {
         let mut h = x.shallow_clone();
         let mut doubles = self.shape.resamples;
         for (norm, conv) in &self.layers {
-            h = norm.forward(&h, condition, mode)?.f_relu()?;
+            h = norm.forward(&h, condition, mode)?.f_relu_()?;
             let enlarge = doubles && conv.options() == AROUND;
             h = if enlarge { conv.forward_doubled(&h, mode)? } else { conv.forward_in(&h, mode)? };
             doubles &= !enlarge;
@@ -113,7 +113,7 @@ impl GeneratorBlock {
                 if doubles { doubled(&kept)? } else { kept }
             }
         };
-        Ok(h.f_add(&shortcut)?)
+        Ok(h.f_add_(&shortcut)?)
     }
 }
 
@@ -158,9 +158,11 @@ impl DiscriminatorBlock {
         let last = self.layers.len() - 1;
         let mut h = x.shallow_clone();
         for (index, conv) in self.layers.iter().enumerate() {
-            if index > 0 || self.preactivation {
-                h = h.f_relu()?;
-            }
+            h = match (index, self.preactivation) {
+                (0, false) => h,
+                (0, true) => h.f_relu()?, // the shortcut wants what comes in as it is
+                _ => h.f_relu_()?,        // no gradient asks for a convolution's output: half the memory
+            };
             h = match (halves && index == last, deep) {
                 (true, true) => conv.forward_in(&halved(&h)?, mode)?,
                 (true, false) => conv.forward_halved(&h, mode)?,
@@ -173,7 +175,7 @@ impl DiscriminatorBlock {
             (Some(conv), true) => Tensor::f_cat(&[x.shallow_clone(), conv.forward_in(&x, mode)?], 1)?,
             (None, _) => x,
         };
-        Ok(h.f_add(&shortcut)?)
+        Ok(h.f_add_(&shortcut)?)
     }
 }
 

@@ -135,7 +135,7 @@ impl Generator {
                 h = attention.forward(&h, mode)?;
             }
         }
-        let h = self.norm.forward(&h, mode)?.f_relu()?;
+        let h = self.norm.forward(&h, mode)?.f_relu_()?;
         Ok(self.image.forward_in(&h, mode)?.f_tanh()?)
     }
 }

@@ -115,7 +115,7 @@ impl ConditionalNorm {
             }
             Some(running) => running.normalise(x, [none; 2], mode, self.eps)?,
         };
-        Ok(normalised.f_mul(&gain)?.f_add(&bias)?)
+        Ok(normalised.f_mul(&gain)?.f_add_(&bias)?)
     }
 }
 
