@@ -53,8 +53,17 @@ fn a_run_is_resumed_sampled_and_swept() {
     assert_ne!(bytes("plain.png"), bytes("cut.png"));
     sample("far.png", &["--truncation", "3"]).refused(2, &["truncation", "at most 2"]);
 
-    let sweep =
-        ["sweep", "truncation", "whole", "--values", "0.5,none", "--count", "40", "--metrics", "fid,is"];
+    let sweep = [
+        "sweep",
+        "truncation",
+        "whole",
+        "--values",
+        "0.5,none",
+        "--count",
+        "40",
+        "--metrics",
+        "fid,is,class-accuracy",
+    ];
     let done = place.gan(&[&sweep[..], &["--threads", "1"]].concat()).succeeded();
     assert!(done.out.contains("truncation") && done.out.contains("none"), "{}", done.out);
     let table =

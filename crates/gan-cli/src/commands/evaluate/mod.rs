@@ -132,18 +132,7 @@ pub fn run(args: Args) -> Result<()> {
         ));
     }
     let count = args.count.unwrap_or(real.count().unwrap_or(MOST).min(MOST));
-    let options = {
-        let names = if subject.class_names().is_empty() { real.class_names() } else { subject.class_names() };
-        let names = names.to_vec();
-        real.number_by(&names);
-        subject.number_by(&names);
-        ScoreOptions {
-            seed: args.seed,
-            columns: columns(extractor.as_ref(), &names),
-            classes: names,
-            ..ScoreOptions::default()
-        }
-    };
+    let options = options_for(&args, extractor.as_ref(), [&mut subject, &mut real]);
     check_classes(&of_features, [&subject, &real], extractor.as_ref(), &options)?;
     subject.ask_like(&real, count)?;
     let pairs = match of_pairs.is_empty() {
@@ -170,6 +159,16 @@ pub fn run(args: Args) -> Result<()> {
         protocol.push(report::of_pairs(scores));
     }
     report::write(&args, &subject, &protocol, &extractor.short_name(), &rows)
+}
+
+/// How scores are taken of two sides, whose classes are numbered alike from then on.
+fn options_for(args: &Args, extractor: &dyn Extract, [subject, real]: [&mut Side; 2]) -> ScoreOptions {
+    let names = if subject.class_names().is_empty() { real.class_names() } else { subject.class_names() };
+    let names = names.to_vec();
+    real.number_by(&names);
+    subject.number_by(&names);
+    let columns = columns(extractor, &names);
+    ScoreOptions { seed: args.seed, columns, classes: names, ..ScoreOptions::default() }
 }
 
 /// Scores of pairs and no others: nothing is extracted that these do not need.

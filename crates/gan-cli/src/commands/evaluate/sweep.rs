@@ -1,12 +1,12 @@
 //! `gan sweep`: a sheet and scores for each of several truncations.
 
 use super::side::Side;
-use super::{gathered, wanted};
+use super::{check_classes, gathered, options_for, wanted};
 use crate::failure::usage;
 use crate::say::line;
 use crate::{latents, pictures};
 use anyhow::{Context, Result};
-use gan_metrics::scores::{Row, ScoreOptions, scores};
+use gan_metrics::scores::{Row, scores};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -62,7 +62,9 @@ pub fn run(args: Args) -> Result<()> {
         if real_side.is_none() {
             real_side = Some(Side::real(&evaluate, &subject)?);
         }
-        let real = real_side.as_ref().context("real images")?;
+        let real = real_side.as_mut().context("real images")?;
+        let options = options_for(&evaluate, extractor.as_ref(), [&mut subject, real]);
+        check_classes(&of_features, [&subject, real], extractor.as_ref(), &options)?;
         let count = evaluate.count.unwrap_or(real.count().unwrap_or(super::MOST).min(super::MOST));
         if reals.is_none() {
             reals = Some(gathered(real, extractor.as_ref(), keeps, count, !evaluate.no_cache)?);
@@ -77,7 +79,6 @@ pub fn run(args: Args) -> Result<()> {
             .map(|run| run.join("sweeps").join(format!("truncation-{:09}", generated.images)));
         subject.ask_like(real, count)?;
         let fakes = subject.gather(extractor.as_ref(), keeps, count)?;
-        let options = ScoreOptions { seed: evaluate.seed, ..ScoreOptions::default() };
         let scored = scores(&fakes, reals.as_ref().context("real images")?, &of_features, &options)?;
         line(format_args!("{}", table_row(&name, &scored, rows.is_empty())));
         rows.push((name, scored));
@@ -113,8 +114,8 @@ fn parsed(word: String) -> Result<(String, Option<f64>)> {
 }
 
 fn table_row(name: &str, scored: &[Row], first: bool) -> String {
-    let heads: String = scored.iter().map(|row| format!("{:>14}", row.score)).collect();
-    let cells: String = scored.iter().map(|row| format!("{:>14.3}", row.value)).collect();
+    let heads: String = scored.iter().map(|row| format!("{:>16}", row.score)).collect();
+    let cells: String = scored.iter().map(|row| format!("{:>16.3}", row.value)).collect();
     let head = if first { format!("{:<12}{heads}\n", "truncation") } else { String::new() };
     format!("{head}{name:<12}{cells}")
 }
