@@ -80,7 +80,7 @@ impl Config {
     /// How long a run of a preset is, and how often things happen in it.
     pub fn train(preset: &str) -> TrainConfig {
         let images = match preset {
-            "small-32" => 600_000,
+            "small-32" => 400_000,
             "cifar10" => 25_000_000,    // 500 epochs of 50,000
             "sngan-32" => 16_000_000,   // 50,000 updates of the generator
             "sagan-128" => 256_000_000, // a million updates
