@@ -52,6 +52,8 @@ pub fn step<V: Variant>(
     number: i64,
     draws: impl IntoIterator<Item = Tensor>,
 ) -> Record {
+    // Sums over threads round by how many there happen to be.
+    policy.apply();
     let recorder = Recorder::default();
     recorder.detailed.set(true);
     let clock = Clock { step: number as u64, images: 0 };

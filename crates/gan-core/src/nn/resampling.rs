@@ -7,6 +7,7 @@
 use super::layers::{Conv2d, Mode};
 use crate::error::{Error, Result};
 use gan_sys::convolution::convolution;
+use gan_sys::format::is_channels_last;
 use tch::Tensor;
 
 /// Every pixel twice in both directions.
@@ -44,6 +45,7 @@ impl Conv2d {
     pub fn forward_doubled(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match self.places()? {
             1 => doubled(&self.forward_in(x, mode)?),
+            _ if !self.folds() => self.forward_in(&doubled(x)?, mode),
             _ => {
                 let flipped = self.weight().effective(mode)?.f_flip([2i64, 3])?;
                 let kernel = self.laid_out(&in_four_places(&flipped)?.f_transpose(0, 1)?)?; // [in, out, 4, 4]
@@ -62,11 +64,18 @@ impl Conv2d {
     pub fn forward_halved(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match self.places()? {
             1 => self.forward_in(&halved(x)?, mode),
+            _ if !self.folds() => halved(&self.forward_in(x, mode)?),
             _ => {
                 let kernel = in_four_places(&self.weight().effective(mode)?)?.f_mul_scalar(0.25)?;
                 Ok(convolution(x, &kernel, self.bias(), (2, 1), false)?)
             }
         }
+    }
+
+    /// Whether a 3x3 kernel is summed in its four places, which rounds otherwise than the two steps: where the layer lies in
+    /// channels-last order, as in every run. In plain order it follows references to the last digits.
+    fn folds(&self) -> bool {
+        is_channels_last(self.weight().trained())
     }
 
     /// Height and width of a kernel that keeps the resolution.
@@ -101,7 +110,8 @@ mod tests {
     #[test]
     fn folding_changes_nothing() {
         for (kernel, padding) in [(1, 0), (3, 1)] {
-            let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+            let policy = DevicePolicy { channels_last: true, ..DevicePolicy::reference() };
+            let mut weights = Parameters::new(&policy, 1);
             let options = ConvOptions { kernel, stride: 1, padding, bias: true };
             let conv = Conv2d::new(weights.root(), 3, 5, options, Init::PyTorch).expect("a convolution");
             let input = Tensor::randn([2, 3, 6, 4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
