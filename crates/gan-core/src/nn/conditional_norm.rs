@@ -170,27 +170,31 @@ impl Running {
                 Ok(by(Some(&mean.f_div(&count)?), Some(&var.f_div(&count)?))?)
             }
             Some(batches) => {
-                tch::no_grad(|| self.follow(x, batches, mode))?;
-                Ok(by(None, None)?)
+                // At momentum 1 running statistics are the batch's own: one pass over it finds them and normalises.
+                let (batch_mean, batch_var) = (mean.f_zeros_like()?, var.f_zeros_like()?);
+                let (of_mean, of_var) = (Some(&batch_mean), Some(&batch_var));
+                let normalised = x.f_batch_norm(gain, bias, of_mean, of_var, true, 1.0, eps, true)?;
+                let count = x.numel() as f64 / mean.numel().max(1) as f64;
+                let biased = batch_var.f_mul_scalar((count - 1.0) / count)?;
+                tch::no_grad(|| self.follow([&batch_mean, &biased], batches, mode))?;
+                Ok(normalised)
             }
         }
     }
 
     /// Moves running statistics towards the batch's, the variance biased; adds up standing ones.
-    fn follow(&self, x: &Tensor, batches: &Tensor, mode: Mode) -> Result<()> {
+    fn follow(&self, [batch_mean, batch_var]: [&Tensor; 2], batches: &Tensor, mode: Mode) -> Result<()> {
         let [mut mean, mut var, mut batches] = [&self.mean, &self.var, batches].map(Tensor::shallow_clone);
-        let (batch_var, batch_mean) =
-            x.f_to_kind(mean.kind())?.f_var_mean_dim([0i64, 2, 3].as_slice(), false, false)?;
         if mode != Mode::Standing {
             // Training goes on from standing statistics as from running ones.
             let count = batches.f_clamp_min(1.0)?;
             let _ = (mean.f_div_(&count)?, var.f_div_(&count)?, batches.f_zero_()?);
-            let _ = (mean.f_lerp_(&batch_mean, MOMENTUM)?, var.f_lerp_(&batch_var, MOMENTUM)?);
+            let _ = (mean.f_lerp_(batch_mean, MOMENTUM)?, var.f_lerp_(batch_var, MOMENTUM)?);
             return Ok(());
         }
         // The first batch takes the place of running statistics.
         let begun = batches.f_gt(0.0)?.f_to_kind(mean.kind())?;
-        let _ = (mean.f_mul_(&begun)?.f_add_(&batch_mean)?, var.f_mul_(&begun)?.f_add_(&batch_var)?);
+        let _ = (mean.f_mul_(&begun)?.f_add_(batch_mean)?, var.f_mul_(&begun)?.f_add_(batch_var)?);
         let _ = batches.f_add_scalar_(1.0)?;
         Ok(())
     }
