@@ -10,7 +10,6 @@ use gan_core::optim::AdamConfig;
 use gan_core::settings::{self, TakeData};
 use gan_core::variant::Attribute;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 
 pub use gan_core::game::LabelSampling;
 
@@ -207,7 +206,7 @@ impl Config {
             let parts = self.game.micro_batches;
             return refuse("generator_batch", format!("{parts} micro-batches do not divide {fakes} fakes"));
         }
-        self.validate_classes()?;
+        settings::distinct("biggan.classes", &self.classes)?;
         self.rules().validate("biggan", (self.batch, self.size))
     }
 
@@ -245,15 +244,6 @@ impl Config {
                     return Err(Error::config(field, why));
                 }
             }
-        }
-        Ok(())
-    }
-
-    fn validate_classes(&self) -> Result<()> {
-        let refuse = |why: String| Err(Error::config("biggan.classes", why));
-        let mut seen = HashSet::new();
-        if let Some(name) = self.classes.iter().find(|name| name.trim().is_empty() || !seen.insert(*name)) {
-            return refuse(format!("`{name}` is empty or there twice; each needs a name of its own"));
         }
         Ok(())
     }
@@ -301,21 +291,8 @@ impl TakeData for Config {
     }
 
     fn take_labels(&mut self, classes: &[String], _: &[Attribute]) -> Result<()> {
-        let refuse = |why: String| Err(Error::config("biggan.classes", why));
-        if classes.is_empty() {
-            let why = "the data has no classes to learn from; put the images of each class into a folder of its own";
-            return refuse(why.to_owned());
-        }
-        if !self.classes.is_empty() && self.classes != classes {
-            let [ours, theirs] = [&self.classes[..], classes].map(settings::listed);
-            return refuse(format!(
-                "are {} ({ours}), but the data has {} ({theirs})",
-                self.classes.len(),
-                classes.len()
-            ));
-        }
-        self.classes = classes.to_vec();
-        self.validate_classes()
+        self.classes = settings::classes_of("biggan.classes", &self.classes, classes)?;
+        Ok(())
     }
 }
 
@@ -357,7 +334,7 @@ mod tests {
         config.take_labels(&named(&["cat", "dog"]), &[]).expect("two classes");
         let error = config.take_labels(&named(&["cat", "dog", "owl"]), &[]).expect_err("another");
         assert!(
-            error.to_string().contains("are 2 (cat, dog), but the data has 3 (cat, dog, owl)"),
+            error.to_string().contains("are cat, dog, but the data has cat, dog, owl (2 and 3 classes)"),
             "{error}"
         );
     }

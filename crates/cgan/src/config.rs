@@ -10,7 +10,6 @@ use gan_core::settings::{self, TakeData};
 use gan_core::trainer::TrainConfig;
 use gan_core::variant::Attribute;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 
 /// Sizes and training settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -272,17 +271,8 @@ impl Config {
 
     fn validate_names(&self) -> Result<()> {
         let refuse = |field: &str, why: String| Err(Error::config(format!("cgan.{field}"), why));
-        let names = |field: &str, names: Vec<&String>| {
-            let mut seen = HashSet::new();
-            match names.into_iter().find(|name| name.trim().is_empty() || !seen.insert(*name)) {
-                Some(name) => {
-                    refuse(field, format!("`{name}` is empty or there twice; each needs a name of its own"))
-                }
-                None => Ok(()),
-            }
-        };
-        names("classes", self.classes.iter().collect())?;
-        names("attributes", self.attributes.iter().map(|attribute| &attribute.name).collect())?;
+        settings::distinct("cgan.classes", &self.classes)?;
+        settings::distinct("cgan.attributes", self.attributes.iter().map(|attribute| &attribute.name))?;
         if self.classes.len() == 1 {
             let why = format!(
                 "there is one class only, `{}`; without others there is nothing to tell: use dcgan",
@@ -329,16 +319,8 @@ impl TakeData for Config {
                 "the data has attributes and no classes; learn from them with --set condition=attributes"
                     .to_owned(),
             ),
-            Condition::Classes if classes.is_empty() => {
-                let why = "the data has no classes to learn from; put the images of each class into a folder of its own";
-                refuse("classes", why.to_owned())
-            }
-            Condition::Classes if !self.classes.is_empty() && self.classes != classes => {
-                let [ours, theirs] = [&self.classes[..], classes].map(settings::listed);
-                refuse("classes", format!("are {ours}, but the data has {theirs}"))
-            }
             Condition::Classes => {
-                self.classes = classes.to_vec();
+                self.classes = settings::classes_of("cgan.classes", &self.classes, classes)?;
                 self.validate_names()
             }
             Condition::Attributes if attributes.is_empty() => {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::variant::Attribute;
+use std::collections::HashSet;
 
 /// A configuration that the data has a say in.
 pub trait TakeData {
@@ -56,6 +57,41 @@ pub fn within(section: &str, ranges: &[(&str, i64, i64, i64)]) -> Result<()> {
             format!("{value} is not between {low} and {high}"),
         )),
     }
+}
+
+/// Names that tell classes or attributes apart.
+///
+/// # Errors
+/// One that is empty or there twice.
+pub fn distinct<'a>(field: &str, names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.into_iter().find(|name| name.trim().is_empty() || !seen.insert(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::config(
+            field,
+            format!("`{name}` is empty or there twice; each needs a name of its own"),
+        )),
+    }
+}
+
+/// The data's classes for a configuration that has none yet, or the same.
+///
+/// # Errors
+/// Data without classes, or with others than the configuration names.
+pub fn classes_of(field: &str, ours: &[String], theirs: &[String]) -> Result<Vec<String>> {
+    if theirs.is_empty() {
+        let why =
+            "the data has no classes to learn from; put the images of each class into a folder of its own";
+        return Err(Error::config(field, why));
+    }
+    if !ours.is_empty() && ours != theirs {
+        let [names, their_names] = [ours, theirs].map(listed);
+        let (count, their_count) = (ours.len(), theirs.len());
+        let why = format!("are {names}, but the data has {their_names} ({count} and {their_count} classes)");
+        return Err(Error::config(field, why));
+    }
+    distinct(field, theirs)?;
+    Ok(theirs.to_vec())
 }
 
 /// Names for a message, not too many.
