@@ -105,6 +105,8 @@ fn both_kinds_of_published_weights_are_imported() {
     let [generator, discriminator] = [&generator, &discriminator].map(|path| path.to_str().expect("UTF-8"));
     place.gan(&["import", "biggan", generator, discriminator, "--out", "both"]).succeeded();
     place.gan(&["sample", "both", "--class", "3", "--count", "4", "--out", "a.png"]).succeeded();
+    let told = ["import", "biggan", generator, "--truncation", "0.5", "--out", "x"];
+    place.gan(&told).refused(2, &["the same statistics", "gan sample"]);
     place.gan(&["import", "biggan", discriminator, "--out", "x"]).refused(1, &["no BigGAN"]);
 
     let authors = published(&place, "biggan_pretrained", "state/M/", "authors.safetensors");
@@ -132,5 +134,5 @@ fn settings_that_cannot_be_are_named() {
     let config = std::fs::read_to_string(place.path("run/config.toml")).expect("config");
     std::fs::write(place.path("other.toml"), config.replace("\"Trouser\", ", "")).expect("config");
     let other = ["train", "biggan", "--config", "other.toml", "--out", "no"];
-    place.gan(&other).refused(2, &["are 9", "but the data has 10"]);
+    place.gan(&other).refused(2, &["but the data has", "9 and 10 classes"]);
 }

@@ -133,6 +133,12 @@ fn biggan(args: Args) -> Result<()> {
     let truncation = args.truncation.unwrap_or(1.0);
     let (mut config, weights) = biggan::published::generator(read(first)?, first, truncation)?;
     let mut players = vec![weights];
+    if args.truncation.is_some() && config.truncation != biggan::Truncation::Factor {
+        return Err(usage(format!(
+            "--truncation: {} has the same statistics for all; give it to `gan sample`",
+            first.display()
+        )));
+    }
     if let Some(second) = args.files.get(1) {
         players.push(biggan::published::discriminator(&mut config, read(second)?, second)?);
     }
