@@ -7,7 +7,7 @@ use gan_core::loss::AdversarialLoss;
 use gan_core::optim::AdamConfig;
 use gan_core::settings::{self, PairShape, TakeData};
 use gan_core::trainer::TrainConfig;
-use gan_core::translation::{self, DiscriminatorKind, GeneratorKind, Norm};
+use gan_core::translation::{self, DiscriminatorKind, GeneratorKind, Norm, Upsampling};
 use serde::{Deserialize, Serialize};
 
 /// Sizes and training settings of a CycleGAN.
@@ -39,6 +39,10 @@ pub struct Config {
     pub norm: Norm,
     /// Whether the generators drop half of some layers' values in training.
     pub dropout: bool,
+    /// How ResNets and U-Nets double their resolution.
+    pub upsampling: Upsampling,
+    /// Whether the generators make differences, added to what they are given (DeblurGAN's `learn_residual`).
+    pub residual: bool,
     /// What the players minimise besides the terms below.
     pub loss: AdversarialLoss,
     /// The weight of A to B to A (lambda of equation 3; `lambda_A`).
@@ -94,6 +98,8 @@ impl Default for Config {
             discriminator_width: 64,
             norm: Norm::Instance,
             dropout: false,
+            upsampling: Upsampling::Transposed,
+            residual: false,
             loss: AdversarialLoss::LeastSquares,
             cycle_a: 10.0,
             cycle_b: 10.0,
@@ -184,6 +190,10 @@ impl Config {
             );
             return Err(Error::config("cyclegan.identity", why));
         }
+        if self.residual && self.channels_a != self.channels_b {
+            let why = format!("adds images of {} channels to images of {}", self.channels_a, self.channels_b);
+            return Err(Error::config("cyclegan.residual", why));
+        }
         self.ema.validate("cyclegan.ema")?;
         self.generator_optimizer.validate("cyclegan.generator_optimizer")?;
         self.discriminator_optimizer.validate("cyclegan.discriminator_optimizer")
@@ -230,6 +240,9 @@ mod tests {
         assert!(refuse(|c| (c.size, c.width) = (128, 20)).contains("cyclegan.width"));
         assert!(refuse(|c| c.channels_a = 5).contains("cyclegan.channels_a"));
         assert!(refuse(|c| c.channels_b = 1).contains("cyclegan.identity"));
+        assert!(
+            refuse(|c| (c.channels_b, c.identity, c.residual) = (1, 0.0, true)).contains("cyclegan.residual")
+        );
         assert!(refuse(|c| c.generator = GeneratorKind::SuperResolution).contains("pix2pix"));
         assert!(refuse(|c| c.loss = AdversarialLoss::Wasserstein).contains("least_squares"));
         assert!(refuse(|c| c.ema.half_life_images = -1.0).contains("cyclegan.ema"));

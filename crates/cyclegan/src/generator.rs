@@ -20,10 +20,30 @@ impl Generators {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
-        let &Config { channels_a, channels_b, generator, generator_width, norm, dropout, .. } = config;
+        let &Config {
+            channels_a,
+            channels_b,
+            generator,
+            generator_width,
+            norm,
+            dropout,
+            upsampling,
+            residual,
+            ..
+        } = config;
         let mut network = |name: &str, inputs: i64, outputs: i64| {
             let (kind, width) = (generator, generator_width);
-            let options = GeneratorOptions { kind, inputs, outputs, width, norm, dropout, scale: 1 };
+            let options = GeneratorOptions {
+                kind,
+                inputs,
+                outputs,
+                width,
+                norm,
+                dropout,
+                upsampling,
+                residual,
+                scale: 1,
+            };
             Generator::new(scope.sub(name), options)
         };
         Ok(Self {

@@ -5,7 +5,7 @@ use gan_core::nn::{Mode, Parameters};
 use gan_core::random::Streams;
 use gan_core::translation::{
     Discriminator, DiscriminatorKind, DiscriminatorOptions, Generator, GeneratorKind, GeneratorOptions,
-    ImagePool, Look, Norm,
+    ImagePool, Look, Norm, Upsampling,
 };
 use gan_testkit::golden::Golden;
 use serde_json::Value;
@@ -28,7 +28,7 @@ impl Network {
             let (inputs, outputs) = (integer("in"), integer("out"));
             let dropout = net["dropout"].as_bool() == Some(true);
             let options =
-                GeneratorOptions { kind, inputs, outputs, width: integer("nf"), norm, dropout, scale: 1 };
+                GeneratorOptions { width: integer("nf"), dropout, ..options(kind, [inputs, outputs], norm) };
             Self::Generator(Box::new(Generator::new(weights.root(), options).expect("generator")))
         };
         match net["net"].as_str().expect("a net") {
@@ -108,9 +108,24 @@ fn pools_are_the_reference() {
     assert!(shown == fakes && !shown.requires_grad());
 }
 
+/// The smallest of a kind.
+fn options(kind: GeneratorKind, [inputs, outputs]: [i64; 2], norm: Norm) -> GeneratorOptions {
+    GeneratorOptions {
+        kind,
+        inputs,
+        outputs,
+        width: 2,
+        norm,
+        dropout: false,
+        upsampling: Upsampling::Transposed,
+        residual: false,
+        scale: 1,
+    }
+}
+
 fn generator(kind: GeneratorKind, inputs: i64, outputs: i64, norm: Norm, scale: i64) -> Generator {
     let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
-    let options = GeneratorOptions { kind, inputs, outputs, width: 2, norm, dropout: true, scale };
+    let options = GeneratorOptions { dropout: true, scale, ..options(kind, [inputs, outputs], norm) };
     Generator::new(weights.root(), options).expect("generator")
 }
 
@@ -176,15 +191,8 @@ fn padding_changes_nothing_where_sides_fit() {
 #[test]
 fn a_batch_of_one_is_normalised_by_itself_where_asked_for() {
     let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
-    let options = GeneratorOptions {
-        kind: GeneratorKind::Unet32,
-        inputs: 3,
-        outputs: 3,
-        width: 4,
-        norm: Norm::Batch,
-        dropout: true,
-        scale: 1,
-    };
+    let options =
+        GeneratorOptions { width: 4, dropout: true, ..options(GeneratorKind::Unet32, [3, 3], Norm::Batch) };
     let network = Generator::new(weights.root(), options).expect("generator");
     let images = noise_image([1, 3, 32, 32]);
     let own = Look { own_statistics: true, ..Look::eval() };
@@ -220,16 +228,52 @@ fn patches_are_as_large_as_the_paper_says() {
 fn a_scale_without_its_network_is_refused() {
     for (kind, scale) in [(GeneratorKind::Unet64, 2), (GeneratorKind::SuperResolution, 1)] {
         let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
-        let options = GeneratorOptions {
-            kind,
-            inputs: 3,
-            outputs: 3,
-            width: 2,
-            norm: Norm::Instance,
-            dropout: false,
-            scale,
-        };
+        let options = GeneratorOptions { scale, ..options(kind, [3, 3], Norm::Instance) };
         let error = Generator::new(weights.root(), options).expect_err("refused").to_string();
         assert!(error.contains("by 2, 4 or 8"), "{error}");
+    }
+}
+
+/// What comes out of doubled pixels has no checkerboard of its own: of a constant image, a network without biases makes
+/// constants, away from the edges.
+#[test]
+fn resized_upsampling_has_no_checkerboard() {
+    const SIDE: i64 = 160;
+    const EDGE: i64 = 64;
+    let roughness = |upsampling| {
+        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let options = options(GeneratorKind::Resnet6, [3, 3], Norm::None);
+        let network = Generator::new(weights.root(), GeneratorOptions { width: 4, upsampling, ..options })
+            .expect("generator");
+        let _no_gradients = tch::no_grad_guard();
+        for mut tensor in weights.trainable().into_iter().map(Tensor::shallow_clone) {
+            let _ =
+                if tensor.dim() > 1 { tensor.f_mul_scalar_(10.0).expect("louder") } else { tensor.zero_() };
+        }
+        let image = Tensor::full([1, 3, SIDE, SIDE], 0.5, (Kind::Float, Device::Cpu));
+        let made = network.forward(&image, Look::eval()).expect("forward");
+        assert_eq!(made.size(), image.size());
+        let inside = made.narrow(2, EDGE, SIDE - 2 * EDGE).narrow(3, EDGE, SIDE - 2 * EDGE);
+        (&inside - inside.mean_dim([2i64, 3].as_slice(), true, Kind::Float)).abs().max().double_value(&[])
+    };
+    let [transposed, resized] = [Upsampling::Transposed, Upsampling::Resize].map(roughness);
+    assert!(resized < 1e-5 && transposed > 1e-2, "{transposed} {resized}");
+}
+
+#[test]
+fn a_residual_generator_begins_with_what_it_is_given() {
+    let image = noise_image([1, 3, 32, 32]);
+    for kind in [GeneratorKind::Resnet6, GeneratorKind::Unet32] {
+        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let options = GeneratorOptions { residual: true, ..options(kind, [3, 3], Norm::Instance) };
+        let made = Generator::new(weights.root(), options)
+            .and_then(|network| network.forward(&image, Look::eval()))
+            .expect("forward");
+        assert!(bool::try_from(made.abs().le(1.0).all()).expect("bool"));
+        let apart = (made - &image).abs().mean(Kind::Float).double_value(&[]);
+        assert!(apart > 0.0 && apart < 0.3, "{kind:?}: {apart}");
+        let unequal = GeneratorOptions { outputs: 1, ..options };
+        let error = Generator::new(weights.root(), unequal).expect_err("refused").to_string();
+        assert!(error.contains("as many channels"), "{error}");
     }
 }

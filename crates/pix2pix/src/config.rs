@@ -7,7 +7,7 @@ use gan_core::loss::AdversarialLoss;
 use gan_core::optim::AdamConfig;
 use gan_core::settings::{self, PairShape, TakeData};
 use gan_core::trainer::TrainConfig;
-use gan_core::translation::{self, DiscriminatorKind, GeneratorKind, Norm};
+use gan_core::translation::{self, DiscriminatorKind, GeneratorKind, Norm, Upsampling};
 use serde::{Deserialize, Serialize};
 
 /// Sizes and training settings of a pix2pix.
@@ -40,6 +40,10 @@ pub struct Config {
     pub norm: Norm,
     /// Whether the generator drops half of some layers' values in training.
     pub dropout: bool,
+    /// How ResNets and U-Nets double their resolution.
+    pub upsampling: Upsampling,
+    /// Whether the generator makes a difference, added to what it is given (DeblurGAN's `learn_residual`).
+    pub residual: bool,
     /// Whether the discriminator is shown what the generator was given.
     pub conditional: bool,
     /// What the players minimise besides the distance of pixels.
@@ -93,6 +97,8 @@ impl Default for Config {
             discriminator_width: 64,
             norm: Norm::Batch,
             dropout: true,
+            upsampling: Upsampling::Transposed,
+            residual: false,
             conditional: true,
             loss: AdversarialLoss::NonSaturating,
             adversarial: 1.0,
@@ -203,6 +209,10 @@ impl Config {
                 ("discriminator_width", self.discriminator_width, 1, 1024),
             ],
         )?;
+        if self.residual && self.channels_a != self.channels_b {
+            let why = format!("adds images of {} channels to images of {}", self.channels_a, self.channels_b);
+            return refuse("residual", why);
+        }
         if self.adversarial == 0.0 && self.l1 == 0.0 {
             return refuse("l1", "and adversarial are both 0: nothing is left to learn from".to_owned());
         }
@@ -247,6 +257,7 @@ mod tests {
         assert!(refuse(|c| c.scale = 3).contains("pix2pix.scale"));
         assert!(refuse(|c| c.generator = GeneratorKind::SuperResolution).contains("--task superres"));
         assert!(refuse(|c| c.channels_a = 9).contains("pix2pix.channels_a"));
+        assert!(refuse(|c| (c.channels_a, c.residual) = (1, true)).contains("pix2pix.residual"));
         assert!(refuse(|c| c.loss = AdversarialLoss::RelativisticPaired).contains("non_saturating"));
         assert!(refuse(|c| (c.l1, c.adversarial) = (0.0, 0.0)).contains("nothing is left"));
         assert!(refuse(|c| c.l1 = f64::NAN).contains("pix2pix.l1"));

@@ -29,6 +29,8 @@ impl Translator {
             width: config.generator_width,
             norm,
             dropout,
+            upsampling: config.upsampling,
+            residual: config.residual,
             scale: if enlarges { scale } else { 1 },
         };
         Ok(Self {

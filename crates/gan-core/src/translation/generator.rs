@@ -1,5 +1,6 @@
 //! The generators of images from images.
 
+use super::doubling::Upsampling;
 use super::layers::at_multiple;
 use super::resnet::{self, Resnet};
 use super::super_resolution::SuperResolution;
@@ -84,6 +85,11 @@ pub struct GeneratorOptions {
     pub norm: Norm,
     /// Whether half of some layers' values are dropped in training: pix2pix's only noise.
     pub dropout: bool,
+    /// How ResNets and U-Nets double their resolution.
+    pub upsampling: Upsampling,
+    /// Whether it makes a difference, added to what it is given (Kupyn et al. 2018, "DeblurGAN", section 3.2;
+    /// `learn_residual`): it begins near that, and has to learn only what is to change. For as many channels out as in.
+    pub residual: bool,
     /// How much larger a [`GeneratorKind::SuperResolution`] makes images: 2, 4 or 8; 1 for all others.
     pub scale: i64,
 }
@@ -108,11 +114,16 @@ impl Generator {
     /// # Errors
     /// A scale that the network does not have; LibTorch's, such as no memory.
     pub fn new(scope: Scope, options: GeneratorOptions) -> Result<Self> {
-        let GeneratorOptions { kind, scale, .. } = options;
+        let GeneratorOptions { kind, scale, inputs, outputs, residual, .. } = options;
         let enlarges = kind == GeneratorKind::SuperResolution;
         if enlarges != matches!(scale, 2 | 4 | 8) || (!enlarges && scale != 1) {
             let why =
                 format!("enlarges by 2, 4 or 8 as super_resolution, and all others by 1, not by {scale}");
+            return Err(Error::config("generator", why));
+        }
+        if residual && inputs != outputs {
+            let why =
+                format!("is residual, which needs as many channels out as in, not {outputs} and {inputs}");
             return Err(Error::config("generator", why));
         }
         let network = match (kind, kind.levels()) {
@@ -134,12 +145,15 @@ impl Generator {
     /// # Errors
     /// Another number of channels, images that are too small; LibTorch's.
     pub fn forward(&self, images: &Tensor, look: Look) -> Result<Tensor> {
-        let GeneratorOptions { kind, inputs, .. } = self.options;
+        let GeneratorOptions { kind, inputs, residual, .. } = self.options;
         shape("generator input", images, &[ANY, inputs, ANY, ANY])?;
-        at_multiple(images, kind.multiple(), |images| match &self.network {
-            Network::Resnet(network) => network.forward(images, look),
-            Network::Unet(network) => network.forward(images, look),
-            Network::SuperResolution(network) => network.forward(images, look),
+        at_multiple(images, kind.multiple(), |images| {
+            let made = match &self.network {
+                Network::Resnet(network) => network.forward(images, look)?.f_tanh()?,
+                Network::Unet(network) => network.forward(images, look)?.f_tanh()?,
+                Network::SuperResolution(network) => return network.forward(images, look),
+            };
+            Ok(if residual { made.f_add(images)?.f_clamp(-1.0, 1.0)? } else { made })
         })
     }
 

@@ -9,6 +9,7 @@
 
 mod check;
 mod discriminator;
+mod doubling;
 mod generator;
 mod layers;
 mod norm;
@@ -21,6 +22,7 @@ mod unet;
 
 pub use check::check;
 pub use discriminator::{Discriminator, DiscriminatorKind, DiscriminatorOptions};
+pub use doubling::Upsampling;
 pub use generator::{Generator, GeneratorKind, GeneratorOptions};
 pub use layers::Look;
 pub use norm::Norm;

@@ -1,7 +1,7 @@
 //! What a generator is made of, read off its weights: those that the authors' repository saves (`latest_net_G_A.pth`) do not
 //! say, and its users have to repeat every option by hand.
 
-use super::{GeneratorKind, GeneratorOptions, Norm};
+use super::{GeneratorKind, GeneratorOptions, Norm, Upsampling};
 use crate::error::{Error, Result};
 use crate::tensor::file::Named;
 use std::path::Path;
@@ -25,6 +25,11 @@ impl GeneratorOptions {
         let size = |name: &str| -> Option<Vec<i64>> {
             weights.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor.size())
         };
+        // What leaves no trace in the weights is as in the authors' repository.
+        let options = |kind, [inputs, outputs, width]: [i64; 3], norm, dropout| {
+            let upsampling = Upsampling::Transposed;
+            Self { kind, inputs, outputs, width, norm, dropout, upsampling, residual: false, scale: 1 }
+        };
         let options = if let Some([width, inputs, 7, 7]) = size("model.1.weight").as_deref() {
             let blocks = (10..).take_while(|at| has(&format!("model.{at}.conv_block.1.weight"))).count();
             let kind = match blocks {
@@ -38,7 +43,7 @@ impl GeneratorOptions {
                 .ok_or_else(|| refuse("its last layer is missing"))?;
             let dropout = size("model.10.conv_block.6.weight").is_some_and(|size| size.len() == 4);
             let norm = if has("model.2.weight") { Norm::Batch } else { Norm::Instance };
-            Self { kind, inputs: *inputs, outputs, width: *width, norm, dropout, scale: 1 }
+            options(kind, [*inputs, outputs, *width], norm, dropout)
         } else if let Some([width, inputs, 4, 4]) = size("model.model.0.weight").as_deref() {
             let mut levels = 1;
             let mut prefix = "model.model.1".to_owned();
@@ -59,7 +64,7 @@ impl GeneratorOptions {
                 .ok_or_else(|| refuse("its last layer is missing"))?;
             let norm = if has("model.model.1.model.2.weight") { Norm::Batch } else { Norm::Instance };
             // Without parameters of its own it leaves no trace; only further training would miss it.
-            Self { kind, inputs: *inputs, outputs, width: *width, norm, dropout: false, scale: 1 }
+            options(kind, [*inputs, outputs, *width], norm, false)
         } else {
             return Err(refuse(
                 "there is neither model.1.weight of a ResNet nor model.model.0.weight of a U-Net",
@@ -98,7 +103,17 @@ mod tests {
             for (norm, inputs, outputs) in [(Norm::Instance, 3, 1), (Norm::Batch, 1, 4)] {
                 let is_resnet = matches!(kind, GeneratorKind::Resnet6 | GeneratorKind::Resnet9);
                 let dropout = is_resnet && norm == Norm::Batch;
-                let options = GeneratorOptions { kind, inputs, outputs, width: 2, norm, dropout, scale: 1 };
+                let options = GeneratorOptions {
+                    kind,
+                    inputs,
+                    outputs,
+                    width: 2,
+                    norm,
+                    dropout,
+                    upsampling: Upsampling::Transposed,
+                    residual: false,
+                    scale: 1,
+                };
                 let mut wrapped: Named = weights(options)
                     .into_iter()
                     .map(|(name, tensor)| (format!("module.{name}"), tensor))

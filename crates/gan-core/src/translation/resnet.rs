@@ -1,11 +1,12 @@
 //! The generator of CycleGAN (Zhu et al. 2017, section 7.2; after Johnson et al. 2016): two halvings, residual blocks, two
 //! doublings.
 
+use super::doubling::Doubling;
 use super::layers::{CONV_INIT, conv, dropout};
 use super::norm::NormLayer;
 use super::{GeneratorOptions, Look};
 use crate::error::Result;
-use crate::nn::{Conv2d, ConvTranspose2d, Scope};
+use crate::nn::{Conv2d, Scope};
 use tch::Tensor;
 
 /// Sides that halve and double evenly.
@@ -17,13 +18,13 @@ pub(super) struct Resnet {
     first: (Conv2d, NormLayer),
     halvings: [(Conv2d, NormLayer); 2],
     blocks: Vec<Block>,
-    doublings: [(ConvTranspose2d, NormLayer); 2],
+    doublings: [(Doubling, NormLayer); 2],
     last: Conv2d,
 }
 
 impl Resnet {
     pub fn new(mut scope: Scope, options: &GeneratorOptions, blocks: u32) -> Result<Self> {
-        let &GeneratorOptions { inputs, outputs, width, norm, dropout, .. } = options;
+        let &GeneratorOptions { inputs, outputs, width, norm, dropout, upsampling, .. } = options;
         let bias = norm.wants_bias();
         let mut model = scope.sub("model");
         let first = Conv2d::new(model.sub(1), inputs, width, conv(7, 1, 0, bias), CONV_INIT)?;
@@ -36,10 +37,9 @@ impl Resnet {
         let block = |index| Block::new(model.sub(10 + index), 4 * width, norm, dropout);
         let blocks = (0..blocks).map(block).collect::<Result<Vec<Block>>>()?;
         let after = 10 + blocks.len();
-        let mut double = |at: usize, from: i64| -> Result<(ConvTranspose2d, NormLayer)> {
-            let options = conv(3, 2, 1, bias);
-            let layer = ConvTranspose2d::new(model.sub(at), from, from / 2, options, CONV_INIT)?;
-            Ok((layer.with_output_padding(1), norm.layer(model.sub(at + 1), from / 2)?))
+        let mut double = |at: usize, from: i64| -> Result<(Doubling, NormLayer)> {
+            let layer = Doubling::new(model.sub(at), [from, from / 2], 3, bias, upsampling)?;
+            Ok((layer, norm.layer(model.sub(at + 1), from / 2)?))
         };
         let doublings = [double(after, 4 * width)?, double(after + 3, 2 * width)?];
         let last = Conv2d::new(model.sub(after + 7), width, outputs, conv(7, 1, 0, true), CONV_INIT)?;
@@ -47,7 +47,7 @@ impl Resnet {
     }
 
     /// # Shapes
-    /// `[N, inputs, H, W]` to `[N, outputs, H, W]`, H and W multiples of 4
+    /// `[N, inputs, H, W]` to `[N, outputs, H, W]` before the last tanh, H and W multiples of 4
     pub fn forward(&self, images: &Tensor, look: Look) -> Result<Tensor> {
         let (first, norm) = &self.first;
         let mut x = first.forward_reflected(images, 3)?; // [N, width, H, W]
@@ -61,7 +61,7 @@ impl Resnet {
         for (conv, norm) in &self.doublings {
             x = norm.forward_sloped(&conv.forward(&x)?, look, 0.0)?; // [N, 2 width, H / 2, W / 2], [N, width, H, W]
         }
-        Ok(self.last.forward_reflected(&x, 3)?.f_tanh()?)
+        self.last.forward_reflected(&x, 3)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The generator of pix2pix (Isola et al. 2017, sections 3.2.1 and 6.1.1; after Ronneberger et al. 2015): halvings down to
 //! one pixel, doublings back, and at every size what went down beside what comes up.
 
+use super::doubling::Doubling;
 use super::layers::{CONV_INIT, conv, dropout};
 use super::norm::NormLayer;
 use super::{GeneratorOptions, Look};
 use crate::error::Result;
-use crate::nn::{Conv2d, ConvTranspose2d, Scope, leaky_relu};
+use crate::nn::{Conv2d, Scope, leaky_relu};
 use tch::Tensor;
 
 /// One level: a halving, what lies inside, a doubling. Nested and named as the authors' `UnetSkipConnectionBlock`.
@@ -19,7 +20,7 @@ struct Level {
     down: Conv2d,
     down_norm: Option<NormLayer>,
     inner: Option<Box<Level>>,
-    up: ConvTranspose2d,
+    up: Doubling,
     up_norm: Option<NormLayer>,
     dropout: bool,
 }
@@ -34,21 +35,21 @@ impl Unet {
     }
 
     /// # Shapes
-    /// `[N, inputs, H, W]` to `[N, outputs, H, W]`, H and W multiples of 2 to the number of levels
+    /// `[N, inputs, H, W]` to `[N, outputs, H, W]` before the last tanh, H and W multiples of 2 to the number of levels
     pub fn forward(&self, images: &Tensor, look: Look) -> Result<Tensor> {
         let Level { down, inner, up, .. } = &self.outermost;
         let mut x = down.forward(images)?; // [N, width, H / 2, W / 2]
         if let Some(inner) = inner {
             x = inner.forward(&x, look)?;
         }
-        Ok(up.forward(&x.f_relu()?)?.f_tanh()?)
+        up.forward(&x.f_relu()?)
     }
 }
 
 impl Level {
     /// Level `at` of `levels`, the outermost being 0.
     fn new(mut scope: Scope, options: &GeneratorOptions, at: u32, levels: u32) -> Result<Self> {
-        let &GeneratorOptions { inputs, outputs, width, norm, dropout, .. } = options;
+        let &GeneratorOptions { inputs, outputs, width, norm, dropout, upsampling, .. } = options;
         let (outermost, innermost) = (at == 0, at + 1 == levels);
         let channels = |level: u32| width * (1i64 << level.min(30)).min(WIDEST);
         let (from, to) = if outermost { (inputs, width) } else { (channels(at - 1), channels(at)) };
@@ -69,8 +70,7 @@ impl Level {
             false => Some(Box::new(Self::new(model.sub(inner_at), options, at + 1, levels)?)),
         };
         let (up_from, up_to) = (if innermost { to } else { 2 * to }, if outermost { outputs } else { from });
-        let up_options = conv(4, 2, 1, bias || outermost);
-        let up = ConvTranspose2d::new(model.sub(up_at), up_from, up_to, up_options, CONV_INIT)?;
+        let up = Doubling::new(model.sub(up_at), [up_from, up_to], 4, bias || outermost, upsampling)?;
         let up_norm = (!outermost).then(|| norm.layer(model.sub(up_norm_at), up_to)).transpose()?;
         // In the levels that are as wide as the one above, but for the innermost.
         let dropout = dropout && !innermost && at > WIDEST.ilog2();
