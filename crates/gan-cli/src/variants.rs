@@ -159,6 +159,8 @@ variants! {
     Dcgan { word: "dcgan", config: dcgan::Config, generator: dcgan::Dcgan, preset: "fashion-mnist-32", channels: channels }
     /// pix2pix (Isola et al. 2017): images to images from pairs, or inpaint, superres, colorize, denoise, edges from any pictures
     Pix2pix { word: "pix2pix", config: pix2pix::Config, translator: pix2pix::Pix2Pix, preset: "small-64", channels: channels_b }
+    /// StyleGAN2 (Karras et al. 2020): noise, and a class if wanted, to images of 8 to 1024 pixels by styles
+    Stylegan { word: "stylegan", config: stylegan::Config, generator: stylegan::StyleGan, preset: "small-32", channels: channels }
     /// The original GAN (Goodfellow et al. 2014): noise to points in the plane or images of up to 64 pixels
     Vanilla { word: "vanilla", config: vanilla::Config, generator: vanilla::Vanilla, preset: "ring8", channels: channels }
 }

@@ -67,6 +67,20 @@ impl DevicePolicy {
     }
 }
 
+/// As long as it lives, operations under autocast are in the kind of what they are given.
+///
+/// # Errors
+/// LibTorch's.
+pub fn full_precision(device: Device) -> Result<FullPrecision> {
+    Ok(FullPrecision { _autocast: runtime::Autocast::enter(device, runtime::AutocastDtype::Off)? })
+}
+
+/// See [`full_precision`].
+#[derive(Debug)]
+pub struct FullPrecision {
+    _autocast: runtime::Autocast,
+}
+
 /// More than any machine has cores; LibTorch takes any number and then hangs or aborts.
 const MOST_THREADS: usize = 1024;
 

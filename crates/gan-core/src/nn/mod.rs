@@ -6,6 +6,7 @@
 
 mod attention;
 mod conditional_norm;
+mod fir;
 mod halvings;
 mod init;
 mod layers;
@@ -20,7 +21,9 @@ mod weight;
 
 pub use attention::SelfAttention;
 pub use conditional_norm::{Condition, ConditionalNorm, ConditionalNormOptions, GainBatchNorm2d, Statistics};
+pub use fir::{Fir, fir_filter, upfirdn2d};
 pub use gan_sys::activation::leaky_relu;
+pub use gan_sys::convolution::convolution;
 pub use halvings::{DiscriminatorNorm, Halvings};
 pub use init::Init;
 pub use layers::{BatchNorm2d, Conv2d, ConvOptions, ConvTranspose2d, Mode};
