@@ -31,6 +31,7 @@ fn main() {
             "shim/few_channels.cpp",
             "shim/instance_norm.cpp",
             "shim/pairs.cpp",
+            "shim/fir.cpp",
         ])
         .compile("gan_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());

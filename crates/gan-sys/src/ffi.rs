@@ -122,6 +122,13 @@ unsafe extern "C" {
         slope: f64,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
+    pub(crate) fn gan_fir(
+        x: *const C_tensor,
+        filter: *const C_tensor,
+        across: *const i64,
+        along: *const i64,
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
     pub(crate) fn gan_cubic_kernel_sum(
         a: *const C_tensor,
         b: *const C_tensor,

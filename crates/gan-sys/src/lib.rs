@@ -13,6 +13,7 @@
 pub mod activation;
 pub mod convolution;
 mod ffi;
+pub mod fir;
 pub mod format;
 pub mod list;
 pub mod norm;

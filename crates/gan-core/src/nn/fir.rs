@@ -3,6 +3,8 @@
 
 use crate::device::full_precision;
 use crate::error::{Error, Result};
+use gan_sys::fir::Line;
+use gan_sys::format::is_channels_last;
 use tch::{Kind, Tensor};
 
 /// Taps from which on a filter of one direction stays one: two passes instead of a product of both.
@@ -91,6 +93,9 @@ pub fn fir_filter(taps: &[f64]) -> Result<Tensor> {
 /// # Errors
 /// A filter that is larger than the padded image; LibTorch's.
 pub fn upfirdn2d(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
+    if is_channels_last(x) && gan_sys::fir::takes(x) {
+        return in_one_pass(x, filter, fir);
+    }
     let _precise = full_precision(x.device())?;
     let (n, c, h, w) = x.size4()?;
     let [up_x, up_y] = fir.up;
@@ -116,6 +121,25 @@ pub fn upfirdn2d(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
     match filter.size()[..] {
         [height, width] => pass(&y, height, width, [down_y, down_x]),
         [taps] => pass(&pass(&y, 1, taps, [1, down_x])?, taps, 1, [down_y, 1]),
+        _ => Err(Error::config("filter", format!("{:?} is no shape of a filter", filter.size()))),
+    }
+}
+
+/// The same without the zeros in memory, or two such passes for a filter of one direction.
+fn in_one_pass(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
+    let dims: Vec<i64> = (0..filter.dim() as i64).collect();
+    let filter = if fir.correlates { filter.shallow_clone() } else { filter.f_flip(&dims)? };
+    let filter = filter.f_mul_scalar(fir.gain.powf(dims.len() as f64 / 2.0))?;
+    let ([up_x, up_y], [down_x, down_y], [left, right, above, below]) = (fir.up, fir.down, fir.padding);
+    let across = Line { up: up_x, down: down_x, before: left, after: right };
+    let along = Line { up: up_y, down: down_y, before: above, after: below };
+    let still = Line { up: 1, down: 1, before: 0, after: 0 };
+    match filter.size()[..] {
+        [_, _] => Ok(gan_sys::fir::fir(x, &filter, across, along)?),
+        [_] => {
+            let half = gan_sys::fir::fir(x, &filter.f_unsqueeze(0)?, across, still)?;
+            Ok(gan_sys::fir::fir(&half, &filter.f_unsqueeze(1)?, still, along)?)
+        }
         _ => Err(Error::config("filter", format!("{:?} is no shape of a filter", filter.size()))),
     }
 }
