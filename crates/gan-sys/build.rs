@@ -32,6 +32,7 @@ fn main() {
             "shim/instance_norm.cpp",
             "shim/pairs.cpp",
             "shim/fir.cpp",
+            "shim/warp.cpp",
         ])
         .compile("gan_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());

@@ -122,6 +122,11 @@ unsafe extern "C" {
         slope: f64,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
+    pub(crate) fn gan_sample(
+        images: *const C_tensor,
+        grid: *const C_tensor,
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
     pub(crate) fn gan_fir(
         x: *const C_tensor,
         filter: *const C_tensor,

@@ -20,5 +20,6 @@ pub mod norm;
 pub mod pairs;
 pub mod random;
 pub mod runtime;
+pub mod warp;
 
 pub use ffi::ShimError;

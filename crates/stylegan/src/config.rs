@@ -2,7 +2,7 @@
 
 use crate::Activation;
 use crate::layout::{LONGEST_BASE, Layout};
-use gan_core::augment::DiffAugment;
+use gan_core::augment::AdaConfig;
 use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
 use gan_core::loss::AdversarialLoss;
@@ -59,8 +59,10 @@ pub struct Config {
     pub noise: bool,
     /// Taps of the filter against aliasing in all changes of resolution.
     pub resample_filter: Vec<f64>,
-    /// What goes from layer to layer stays within this; 0: no bound.
-    pub clamp: f64,
+    /// What goes from layer to layer of the generator stays within this; 0: no bound.
+    pub generator_clamp: f64,
+    /// The same in the discriminator.
+    pub discriminator_clamp: f64,
     /// Of the highest resolutions so many are computed in bfloat16 under `--precision bf16`; all others in full precision.
     pub bf16_resolutions: i64,
     /// Images whose deviation is taken together; 0: all of a batch.
@@ -89,8 +91,8 @@ pub struct Config {
     pub path_length_shrink: i64,
     /// How much of the mean path length comes from the newest paths.
     pub path_length_decay: f64,
-    /// Differentiable augmentation of all that the discriminator sees, for few images (Zhao et al. 2020).
-    pub augment: DiffAugment,
+    /// Adaptive augmentation of all that the discriminator sees, for few images.
+    pub ada: AdaConfig,
     /// How the generator moves; corrected for path length regularisation.
     pub generator_optimizer: AdamConfig,
     /// How the discriminator moves; corrected for R1.
@@ -177,7 +179,12 @@ impl Config {
         if let Some((field, share)) = shares.iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
             return refuse(field, format!("{share} is not between 0 and 1"));
         }
-        let weights = [("r1_gamma", self.r1_gamma), ("path_length", self.path_length), ("clamp", self.clamp)];
+        let weights = [
+            ("r1_gamma", self.r1_gamma),
+            ("path_length", self.path_length),
+            ("generator_clamp", self.generator_clamp),
+            ("discriminator_clamp", self.discriminator_clamp),
+        ];
         if let Some((field, weight)) =
             weights.iter().find(|(_, weight)| !(*weight >= 0.0 && weight.is_finite()))
         {
@@ -193,6 +200,14 @@ impl Config {
         }
         self.validate_batch()?;
         settings::distinct("stylegan.classes", &self.classes)?;
+        self.ada.validate("stylegan.ada")?;
+        if self.ada.enabled() && !matches!(self.channels, 1 | 3) {
+            let why =
+                format!("changes colours of 1 or 3 channels, not {}; set ada.pipe to bg", self.channels);
+            if self.ada.pipe.changes_colours() {
+                return refuse("ada.pipe", why);
+            }
+        }
         self.ema.validate("stylegan.ema")?;
         self.generator_optimizer.validate("stylegan.generator_optimizer")?;
         self.discriminator_optimizer.validate("stylegan.discriminator_optimizer")
@@ -255,9 +270,6 @@ impl Config {
             found.push(
                 "without R1 nothing bounds the discriminator's slope: --set stylegan.r1_gamma=1".to_owned(),
             );
-        }
-        if self.channels == 1 && (self.augment.color) {
-            found.push("colour augmentation of grey images changes brightness and contrast alone".to_owned());
         }
         found
     }

@@ -83,10 +83,10 @@ impl Discriminator {
     }
 }
 
-fn from_rgb(scope: Scope, config: &Config, outputs: i64, activation: Activation) -> Result<Conv> {
-    let options =
-        ConvOptions { kernel: 1, bias: true, activation, to: Resolution::Same, clamp: config.clamp };
-    Conv::new(scope, config.channels, outputs, options, &Config::default().filter()?)
+/// From an image to features.
+fn from_rgb(scope: Scope, [inputs, outputs]: [i64; 2], activation: Activation, clamp: f64) -> Result<Conv> {
+    let options = ConvOptions { kernel: 1, bias: true, activation, to: Resolution::Same, clamp };
+    Conv::new(scope, inputs, outputs, options, &Config::default().filter()?)
 }
 
 /// All layers of one resolution.
@@ -106,11 +106,11 @@ impl Block {
     fn new(mut scope: Scope, config: &Config, layout: &Layout, level: u32) -> Result<Self> {
         let (channels, below) = (layout.channels(level), layout.channels(level - 1));
         let filter = config.filter()?;
-        let (activation, clamp) = (config.discriminator_activation, config.clamp);
+        let (activation, clamp) = (config.discriminator_activation, config.discriminator_clamp);
         let skips = config.discriminator == Architecture::Skip;
         let own_filter = scope.buffer_of("resample_filter", filter.copy())?;
         let from_rgb = (skips || level == layout.doublings)
-            .then(|| from_rgb(scope.sub("fromrgb"), config, channels, activation))
+            .then(|| from_rgb(scope.sub("fromrgb"), [config.channels, channels], activation, clamp))
             .transpose()?;
         let plain = ConvOptions { kernel: 3, bias: true, activation, to: Resolution::Same, clamp };
         let conv = Conv::new(scope.sub("conv0"), channels, channels, plain, &Config::default().filter()?)?;
@@ -170,10 +170,11 @@ impl Epilogue {
     fn new(mut scope: Scope, config: &Config, layout: &Layout, embedding: i64) -> Result<Self> {
         let channels = layout.channels(0);
         let activation = Activation::Lrelu;
+        // Without a bound, as theirs.
         let from_rgb = (config.discriminator == Architecture::Skip)
-            .then(|| from_rgb(scope.sub("fromrgb"), config, channels, activation))
+            .then(|| from_rgb(scope.sub("fromrgb"), [config.channels, channels], activation, 0.0))
             .transpose()?;
-        let &Config { minibatch_group: group, minibatch_channels, clamp, .. } = config;
+        let &Config { minibatch_group: group, minibatch_channels, discriminator_clamp: clamp, .. } = config;
         let stddev =
             (minibatch_channels > 0).then_some(MinibatchStddev { group, channels: minibatch_channels });
         let options = ConvOptions { kernel: 3, bias: true, activation, to: Resolution::Same, clamp };

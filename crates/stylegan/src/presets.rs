@@ -2,7 +2,7 @@
 
 use crate::Activation;
 use crate::config::{Architecture, Config, LabelSampling};
-use gan_core::augment::DiffAugment;
+use gan_core::augment::AdaConfig;
 use gan_core::ema::EmaConfig;
 use gan_core::error::Result;
 use gan_core::loss::AdversarialLoss;
@@ -47,7 +47,8 @@ impl Default for Config {
             discriminator_mapping_layers: 8,
             noise: true,
             resample_filter: vec![1.0, 3.0, 3.0, 1.0],
-            clamp: 256.0,
+            generator_clamp: 256.0,
+            discriminator_clamp: 256.0,
             bf16_resolutions: 4,
             minibatch_group: 4,
             minibatch_channels: 1,
@@ -62,7 +63,7 @@ impl Default for Config {
             path_length_interval: 4,
             path_length_shrink: 2,
             path_length_decay: 0.01,
-            augment: DiffAugment::default(),
+            ada: AdaConfig::default(),
             generator_optimizer: adam,
             discriminator_optimizer: adam,
             ema: EmaConfig::half_life(5_000.0),

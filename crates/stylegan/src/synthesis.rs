@@ -211,7 +211,7 @@ impl Layer {
         let filter = if to == Resolution::Same { Config::default().filter()? } else { config.filter()? };
         let filter = scope.buffer_of("resample_filter", filter)?;
         let affine = Dense::new(scope.sub("affine"), config.style, from, TO_FACTORS)?;
-        Ok(Self { weight, noise, bias, filter, affine, to, clamp: config.clamp })
+        Ok(Self { weight, noise, bias, filter, affine, to, clamp: config.generator_clamp })
     }
 
     /// # Shapes
@@ -254,7 +254,13 @@ impl ToRgb {
         let weight = scope.parameter("weight", &[config.channels, from, 1, 1], STANDARD_NORMAL)?;
         let bias = scope.parameter("bias", &[config.channels], Init::Zeros)?;
         let affine = Dense::new(scope.sub("affine"), config.style, from, TO_FACTORS)?;
-        Ok(Self { weight, bias, affine, factor_gain: 1.0 / (from as f64).sqrt(), clamp: config.clamp })
+        Ok(Self {
+            weight,
+            bias,
+            affine,
+            factor_gain: 1.0 / (from as f64).sqrt(),
+            clamp: config.generator_clamp,
+        })
     }
 
     /// # Shapes

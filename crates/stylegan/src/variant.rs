@@ -1,6 +1,7 @@
 //! The networks and one whole training step.
 
 use crate::{Config, Discriminator, Generator, LabelSampling, LayerNoise, Psi, path_length};
+use gan_core::augment::AdaController;
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
@@ -26,6 +27,7 @@ pub struct StyleGan {
     discriminator_player: Player,
     /// The mean length of paths so far, f32 scalar.
     mean_path_length: Tensor,
+    ada: AdaController,
 }
 
 impl StyleGan {
@@ -49,8 +51,10 @@ impl StyleGan {
                 Discriminator::new(scope, &config)
             })?;
         let mean_path_length = Tensor::f_zeros([] as [i64; 0], (Kind::Float, policy.device))?;
+        let ada = AdaController::new(config.ada, policy.device)?;
         Ok(Self {
             config,
+            ada,
             generator,
             discriminator,
             averaged,
@@ -96,12 +100,12 @@ impl Variant for StyleGan {
     /// Four kinds of update (Karras et al. 2020, appendix B): the generator's loss; every few steps the length of its paths;
     /// the discriminator's loss; every few steps R1. Regularisers are lazy: multiplied by the steps in between.
     fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
-        let Self { config, generator, discriminator, generator_player, discriminator_player, .. } = self;
+        let Self { config, generator, discriminator, generator_player, discriminator_player, ada, .. } = self;
         let &mut Config { size, channels, batch, micro_batches, loss, .. } = config;
         let parts = take(ctx, config, data.next()?, [batch, channels, size])?;
         let (size, share) = (batch / micro_batches, 1.0 / micro_batches as f64);
         let noise = ctx.noise();
-        let shown = |images: &Tensor| config.augment.apply(noise, images);
+        let shown = |ada: &AdaController, images: &Tensor| ctx.laid_out(&ada.apply(noise, images)?);
         let due = |interval: u64| ctx.clock().step % interval == 0;
         let generate = |count: i64, labels: Option<&Tensor>| made(ctx, config, generator, count, labels);
 
@@ -109,7 +113,7 @@ impl Variant for StyleGan {
             let loss = ctx.phase("generator", || {
                 let labels = fake_labels(ctx, config, part)?;
                 let (fake, _) = generate(size, labels.as_ref())?;
-                loss.generator(&discriminator.forward(&shown(&fake)?, labels.as_ref())?)
+                loss.generator(&discriminator.forward(&shown(ada, &fake)?, labels.as_ref())?)
             })?;
             ctx.record("loss/generator", &loss);
             generator_player.accumulate(ctx, &loss.f_mul_scalar(share)?)?;
@@ -139,15 +143,16 @@ impl Variant for StyleGan {
             let (on_fake, logits_fake) = ctx.phase("discriminator", || {
                 let labels = fake_labels(ctx, config, part)?;
                 let (fake, _) = no_grad(|| generate(size, labels.as_ref()))?;
-                let logits = discriminator.forward(&shown(&fake)?, labels.as_ref())?;
+                let logits = discriminator.forward(&shown(ada, &fake)?, labels.as_ref())?;
                 Ok((loss.on_fake(&logits)?, logits))
             })?;
             discriminator_player.accumulate(ctx, &on_fake.f_mul_scalar(share)?)?;
             let (on_real, logits_real) = ctx.phase("discriminator", || {
-                let logits = discriminator.forward(&shown(&part.real)?, part.labels.as_ref())?;
+                let logits = discriminator.forward(&shown(ada, &part.real)?, part.labels.as_ref())?;
                 Ok((loss.on_real(&logits)?, logits))
             })?;
             discriminator_player.accumulate(ctx, &on_real.f_mul_scalar(share)?)?;
+            ada.observe(&logits_real)?;
             ctx.record("loss/discriminator", &on_fake.f_detach()?.f_add(&on_real.f_detach()?)?);
             let _ = record_scores(ctx, loss, &logits_real.f_detach()?, &logits_fake.f_detach()?)?;
         }
@@ -158,7 +163,7 @@ impl Variant for StyleGan {
             for part in &parts {
                 let penalty = ctx.phase("r1", || {
                     let judge =
-                        |images: &Tensor| discriminator.forward(&shown(images)?, part.labels.as_ref());
+                        |images: &Tensor| discriminator.forward(&shown(ada, images)?, part.labels.as_ref());
                     gradient_penalty::r1(&judge, &part.real)
                 })?;
                 ctx.record("penalty/r1", &penalty);
@@ -167,11 +172,12 @@ impl Variant for StyleGan {
             discriminator_player.accumulate_each(&of_biases)?;
             discriminator_player.apply(ctx)?;
         }
-        Ok(())
+        ada.adapt(ctx, batch as u64)
     }
 
     fn extra_state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
-        visitor.tensor("mean_path_length", &mut self.mean_path_length)
+        visitor.tensor("mean_path_length", &mut self.mean_path_length)?;
+        self.ada.state(visitor)
     }
 
     fn players(&self) -> Vec<&Player> {

@@ -1,5 +1,6 @@
 //! The contract suite, and the reference implementation's recorded tensors.
 
+use gan_core::augment::{AdaConfig, AdaPipe};
 use gan_core::data::{ImageBatch, Synthetic};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::{Ema, EmaConfig};
@@ -60,6 +61,12 @@ fn the_contract_is_kept() {
         discriminator: Architecture::Skip,
         label_sampling: LabelSampling::Balanced,
         micro_batches: 2,
+        ada: AdaConfig {
+            pipe: AdaPipe::of("bg").expect("a pipe"),
+            interval: 1,
+            speed_images: 20.0,
+            ..AdaConfig::bgc()
+        },
         ..tiny()
     });
     check(&Config {
@@ -127,7 +134,8 @@ fn recorded(golden: &Golden) -> Config {
         discriminator_mapping_layers: integer("D", "mapping_kwargs/num_layers", 8) as u32,
         noise: of("G", "synthesis_kwargs/use_noise").is_none_or(|noise| noise.as_bool() == Some(true)),
         resample_filter: taps.unwrap_or(default.resample_filter.clone()),
-        clamp: number("G", "synthesis_kwargs/conv_clamp", 0.0),
+        generator_clamp: number("G", "synthesis_kwargs/conv_clamp", 0.0),
+        discriminator_clamp: number("D", "conv_clamp", 0.0),
         minibatch_group: group,
         minibatch_channels: integer("D", "epilogue_kwargs/mbstd_num_channels", 1),
         batch: batch.and_then(Value::as_i64).expect("a batch"),
@@ -141,6 +149,17 @@ fn recorded(golden: &Golden) -> Config {
         generator_optimizer: adam("G_opt"),
         discriminator_optimizer: adam("D_opt"),
         ema: EmaConfig::default(),
+        // Theirs are recorded apart from those of the reals.
+        label_sampling: LabelSampling::Balanced,
+        ada: AdaConfig {
+            pipe: match golden.config().get("augment") {
+                Some(table) => serde_json::from_value(table.clone()).expect("augmentations"),
+                None => AdaPipe::NONE,
+            },
+            p: golden.config()["augment_p"].as_f64().unwrap_or(0.0),
+            target: 0.0,
+            ..AdaConfig::default()
+        },
         ..default
     }
 }
@@ -157,10 +176,7 @@ fn networks(golden: &Golden, config: &Config) -> Networks {
     let mut weights = Parameters::new(&policy, 1);
     let generator = Generator::new(weights.root(), config).expect("generator");
     let mut d_weights = Parameters::new(&policy, 1);
-    // The recording may bound both differently.
-    let clamp = golden.config().pointer("/D/conv_clamp").and_then(Value::as_f64).unwrap_or(0.0);
-    let d_config = Config { clamp, ..config.clone() };
-    let discriminator = Discriminator::new(d_weights.root(), &d_config).expect("discriminator");
+    let discriminator = Discriminator::new(d_weights.root(), config).expect("discriminator");
     for (net, weights) in [("G", &weights), ("D", &d_weights)] {
         assert_eq!(weights.trainable_names(), golden.parameter_names(net));
         weights.load(&golden.under(&format!("state/{net}/"))).expect("reference names");
@@ -168,8 +184,8 @@ fn networks(golden: &Golden, config: &Config) -> Networks {
     Networks { generator, discriminator, weights }
 }
 
-/// Both step goldens without an augmentation.
-const STEPPED: [&str; 2] = ["sg2_f", "sg2_cifar"];
+/// Those with whole steps.
+const STEPPED: [&str; 3] = ["sg2_f", "sg2_cond", "sg2_cifar"];
 
 /// The labels of a recording, as they were given.
 fn labels(golden: &Golden, key: &str) -> Option<Tensor> {
@@ -211,6 +227,9 @@ fn training_steps_are_the_reference() {
                         recorded[0] = &recorded[0] - 1;
                     }
                     recorded.insert(0, z.narrow(0, 0, count));
+                    if let Some(shares) = labels(&golden, &format!("{step}/in/gen_c_{phase}")) {
+                        recorded.insert(0, shares.argmax(1, false));
+                    }
                 }
                 draws.extend(recorded);
             }
