@@ -1,8 +1,8 @@
 //! The arguments, and what happens when they cannot be read.
 
 use crate::commands::{
-    augment, completions, data, doctor, evaluate, import, info, interpolate, modes, resume, sample, standing,
-    train, translate,
+    augment, completions, data, directions, doctor, evaluate, import, info, interpolate, modes, resume,
+    sample, standing, stylemix, train, translate,
 };
 use crate::failure::USAGE;
 use clap::error::ErrorKind;
@@ -44,6 +44,10 @@ pub enum Command {
     Evaluate(Box<evaluate::Args>),
     /// Samples and their scores at several truncations
     Sweep(Box<evaluate::sweep::Args>),
+    /// Coarse styles of some pictures with fine styles of others
+    Stylemix(stylemix::Args),
+    /// What changes pictures most when their styles move
+    Directions(directions::Args),
     /// Generate by standing statistics of batch normalisation
     Standing(standing::Args),
     /// Fill a labelled set up with generated images, and see whether a classifier is better for it

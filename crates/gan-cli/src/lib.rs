@@ -28,6 +28,7 @@ pub mod progress;
 pub mod samples;
 pub mod say;
 pub mod session;
+pub mod styles;
 pub mod variants;
 
 use std::process::ExitCode;

@@ -219,6 +219,11 @@ pub trait Generate {
     /// Shapes that do not fit; LibTorch's.
     fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor>;
 
+    /// The same by way of styles, for a generator that has some.
+    fn styled(&self) -> Option<&dyn Styled> {
+        None
+    }
+
     /// Lets normalisations generate by standing statistics: means over `batches` batches of `size` images as in training
     /// (Brock et al. 2019, section 3.1), instead of running ones.
     ///
@@ -228,6 +233,40 @@ pub trait Generate {
         let _ = (noise, batches, size);
         Err(Error::config("standing statistics", "are not kept by this variant; biggan keeps them"))
     }
+}
+
+/// A generator whose layers are told styles (Karras et al. 2019): what is between latents and images can be mixed, moved along
+/// and averaged.
+pub trait Styled {
+    /// Layers that are told a style, from coarse to fine.
+    fn style_layers(&self) -> i64;
+
+    /// Styles of latents, truncated as the options say.
+    ///
+    /// # Shapes
+    /// `z` and `labels` as of [`Generate::generate`]; out f32 `[N, layers, style]`
+    ///
+    /// # Errors
+    /// Shapes that do not fit; LibTorch's.
+    fn styles(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor>;
+
+    /// Images of styles.
+    ///
+    /// # Shapes
+    /// `styles` f32 `[N, layers, style]`; out f32 in [-1, 1], `[N, C, H, W]`
+    ///
+    /// # Errors
+    /// Shapes that do not fit; LibTorch's.
+    fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor>;
+
+    /// What styles do to some layers: the weights by which they become factors for channels, one below the other.
+    ///
+    /// # Shapes
+    /// Out f32 `[channels, style]`
+    ///
+    /// # Errors
+    /// Layers that it does not have; LibTorch's.
+    fn style_weights(&self, layers: std::ops::RangeInclusive<i64>, average: bool) -> Result<Tensor>;
 }
 
 /// Which way images are translated.

@@ -222,7 +222,7 @@ impl Config {
         let [height, width] = self.image();
         let near = |side: i64| {
             let mut step = 1;
-            while side / step >= 2 * LONGEST_BASE {
+            while side / step > LONGEST_BASE {
                 step *= 2;
             }
             (side / step).max(1) * step

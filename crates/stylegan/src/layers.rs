@@ -54,6 +54,11 @@ impl Dense {
         let y = x.f_linear::<&Tensor>(&weight, None)?;
         self.activation.apply(y, Some(&bias), self.activation.gain(), 0.0)
     }
+
+    /// The weight as it is multiplied with, `[outputs, inputs]`.
+    pub fn weight(&self) -> Result<Tensor> {
+        Ok(self.weight.f_mul_scalar(self.weight_gain)?)
+    }
 }
 
 /// To which resolution a convolution goes.

@@ -87,7 +87,7 @@ impl Config {
     /// How long a run of a preset is, and how often things happen in it.
     pub fn train(preset: &str) -> TrainConfig {
         match preset {
-            "small-32" => TrainConfig::over(400_000),
+            "small-32" => TrainConfig::over(250_000),
             "small-64" => TrainConfig::over(1_000_000),
             "cifar" => TrainConfig::over(100_000_000),
             _ => TrainConfig::over(25_000_000),

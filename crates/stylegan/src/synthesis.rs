@@ -9,6 +9,7 @@ use gan_core::error::{Error, Result};
 use gan_core::nn::{Fir, Init, Scope, upfirdn2d};
 use gan_core::random::Streams;
 use gan_core::tensor::guard::{ANY, shape};
+use std::ops::RangeInclusive;
 use tch::{Kind, Tensor};
 
 /// What every layer adds to its pixels.
@@ -62,6 +63,30 @@ impl Synthesis {
             at += block.convolutions();
         }
         image.ok_or_else(|| Error::config("stylegan", "the synthesis network has no block"))
+    }
+}
+
+impl Synthesis {
+    /// The weights by which styles become factors of the convolutions' channels in some layers; those to colours left out
+    /// (Shen and Zhou 2021, "Closed-Form Factorization of Latent Semantics in GANs").
+    ///
+    /// # Shapes
+    /// Out `[channels, style]`
+    ///
+    /// # Errors
+    /// Layers that there are not; LibTorch's.
+    pub fn style_weights(&self, layers: RangeInclusive<i64>) -> Result<Tensor> {
+        let convolutions = self.blocks.iter().flat_map(|block| block.enlarging.iter().chain([&block.conv]));
+        let chosen: Vec<Tensor> = convolutions
+            .enumerate()
+            .filter(|(at, _)| layers.contains(&(*at as i64)))
+            .map(|(_, layer)| layer.affine.weight())
+            .collect::<Result<_>>()?;
+        if chosen.is_empty() {
+            let why = format!("{}-{} are none of 0 to {}", layers.start(), layers.end(), self.layers() - 2);
+            return Err(Error::config("layers", why));
+        }
+        Ok(Tensor::f_cat(&chosen, 0)?)
     }
 }
 

@@ -12,7 +12,8 @@ use gan_core::player::Player;
 use gan_core::regularizer::gradient_penalty;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
+use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Styled, Variant};
+use std::ops::RangeInclusive;
 use tch::{Kind, Tensor, no_grad};
 
 /// A StyleGAN2 in training.
@@ -274,15 +275,39 @@ impl Generate for StyleGan {
         &self.config.classes
     }
 
+    fn styled(&self) -> Option<&dyn Styled> {
+        Some(self)
+    }
+
     /// Truncation is ψ: styles that much of their way from the average one (Karras et al. 2019, appendix B).
     fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        self.of_styles(&self.styles(z, labels, options)?, options)
+    }
+}
+
+impl Styled for StyleGan {
+    fn style_layers(&self) -> i64 {
+        self.generator.synthesis.layers()
+    }
+
+    fn styles(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
         let network = self.network(options.average);
         no_grad(|| {
-            let mut styles = network.for_all_layers(&network.mapping.styles(z, labels)?)?;
-            if let Some(psi) = options.truncation {
-                styles = network.truncated(&styles, Psi { psi, cutoff: None })?;
+            let styles = network.for_all_layers(&network.mapping.styles(z, labels)?)?;
+            match options.truncation {
+                None => Ok(styles),
+                Some(psi) => network.truncated(&styles, Psi { psi, cutoff: None }),
             }
-            Ok(network.forward(&styles, LayerNoise::Const)?.f_clamp(-1.0, 1.0)?)
         })
+    }
+
+    /// With the noise that is kept with the weights, so that a seed is always the same picture.
+    fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
+        let network = self.network(options.average);
+        no_grad(|| Ok(network.forward(styles, LayerNoise::Const)?.f_clamp(-1.0, 1.0)?))
+    }
+
+    fn style_weights(&self, layers: RangeInclusive<i64>, average: bool) -> Result<Tensor> {
+        no_grad(|| self.network(average).synthesis.style_weights(layers))
     }
 }

@@ -10,7 +10,7 @@ use crate::say::line;
 use anyhow::Result;
 use clap::ValueEnum;
 use gan_core::error::Error;
-use gan_core::variant::{Attribute, GenerateOptions, ImageGan};
+use gan_core::variant::{Attribute, GenerateOptions, ImageGan, Styled};
 use gan_report::{Grid, Picture};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
@@ -47,8 +47,8 @@ pub struct Args {
     /// [default: `generated` in the run's folder]
     #[arg(long, value_name = "DIR|STEM")]
     out: Option<PathBuf>,
-    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X
-    #[arg(long, value_name = "X")]
+    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X, of StyleGAN psi
+    #[arg(long, visible_alias = "psi", value_name = "X")]
     truncation: Option<f64>,
     /// The class of all pictures, by name or number, for GANs that know classes [default: the first]
     #[arg(long, value_name = "NAME|N")]
@@ -113,8 +113,23 @@ pub fn run(args: Args) -> Result<()> {
     let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
     let mut rows: Vec<Vec<Picture>> = Vec::new();
     for index in 0..seeds.len() as i64 - 1 {
-        let way = latents::spherical(&ends.f_get(index)?, &ends.f_get(index + 1)?, args.steps as usize)?;
         let way_of_labels = labels.way(index, seeds.len() as i64 - 1, args.steps, args.closed)?;
+        if let Some(styled) = gan.styled() {
+            let z = ends.f_narrow(0, index, 2)?.f_to_device(policy.device)?;
+            let at_ends = |way: &Tensor| -> Result<Tensor> {
+                let last = Tensor::from_slice(&[0i64, i64::from(args.steps) - 1]);
+                Ok(way.f_index_select(0, &last)?.f_to_device(policy.device)?)
+            };
+            let labels = way_of_labels.as_ref().map(at_ends).transpose()?;
+            rows.push(along_styles(
+                styled,
+                &styled.styles(&z, labels.as_ref(), &options)?,
+                args.steps,
+                &options,
+            )?);
+            continue;
+        }
+        let way = latents::spherical(&ends.f_get(index)?, &ends.f_get(index + 1)?, args.steps as usize)?;
         let mut row = Vec::new();
         for first in (0..i64::from(args.steps)).step_by(AT_A_TIME as usize) {
             let count = AT_A_TIME.min(i64::from(args.steps) - first);
@@ -138,6 +153,24 @@ pub fn run(args: Args) -> Result<()> {
     }
     line(format_args!("wrote {} ({} pictures)", animation.display(), frames.len()));
     Ok(())
+}
+
+/// Pictures on the straight way between two styles, `[2, layers, style]`: styles are made for it (Karras et al. 2019, section 4).
+fn along_styles(
+    styled: &dyn Styled,
+    ends: &Tensor,
+    steps: u32,
+    options: &GenerateOptions,
+) -> Result<Vec<Picture>> {
+    let (from, to) = (ends.f_get(0)?, ends.f_get(1)?);
+    let at: Vec<f32> = (0..steps).map(|step| step as f32 / (steps - 1) as f32).collect();
+    let mut row = Vec::new();
+    for at in at.chunks(AT_A_TIME as usize) {
+        let at = Tensor::from_slice(at).f_to_device(from.device())?.f_reshape([-1, 1, 1])?;
+        let styles = from.f_add(&to.f_sub(&from)?.f_mul(&at)?)?;
+        row.extend(pictures::of_images(&styled.of_styles(&styles, options)?)?);
+    }
+    Ok(row)
 }
 
 fn seeds(args: &Args) -> Result<Vec<u64>> {

@@ -3,6 +3,7 @@
 pub mod augment;
 pub mod completions;
 pub mod data;
+pub mod directions;
 pub mod doctor;
 pub mod evaluate;
 pub mod import;
@@ -12,6 +13,7 @@ pub mod modes;
 pub mod resume;
 pub mod sample;
 pub mod standing;
+pub mod stylemix;
 pub mod train;
 pub mod translate;
 
@@ -31,6 +33,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Interpolate(args) => interpolate::run(args)?,
         Command::Evaluate(args) => evaluate::run(*args)?,
         Command::Sweep(args) => evaluate::sweep::run(*args)?,
+        Command::Stylemix(args) => stylemix::run(args)?,
+        Command::Directions(args) => directions::run(args)?,
         Command::Standing(args) => standing::run(args)?,
         Command::Augment(args) => augment::run(*args)?,
         Command::Translate(args) => translate::run(args)?,

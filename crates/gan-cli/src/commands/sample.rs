@@ -44,8 +44,8 @@ pub struct Args {
     /// A folder, or a file for the sheet [default: `generated` in the run's folder]; points get a CSV beside it
     #[arg(long, value_name = "DIR|FILE")]
     out: Option<PathBuf>,
-    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X
-    #[arg(long, value_name = "X")]
+    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X, of StyleGAN psi
+    #[arg(long, visible_alias = "psi", value_name = "X")]
     truncation: Option<f64>,
     #[command(flatten)]
     labels: labels::Choice,

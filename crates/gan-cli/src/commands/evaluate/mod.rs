@@ -51,8 +51,8 @@ pub struct Args {
     /// The seed of the first sample; the next ones have the following seeds
     #[arg(long, default_value = "1", value_parser = amount::argument, value_name = "N")]
     seed: u64,
-    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X
-    #[arg(long, value_name = "X")]
+    /// Less variety, more typical pictures, the lower: latents times X, of BigGAN none beyond X, of StyleGAN psi
+    #[arg(long, visible_alias = "psi", value_name = "X")]
     truncation: Option<f64>,
     /// The run as it was when its samples were best, instead of its newest checkpoint
     #[arg(long)]

@@ -17,14 +17,13 @@ use crate::device::full_precision;
 use crate::error::{Error, Result};
 use crate::random::Streams;
 use crate::tensor::guard::{ANY, shape};
-use serde::Serialize;
 use tch::{Kind, Tensor};
 
 /// How strongly each kind of change is applied: 1 is as often as the whole probability says, 0 never.
 ///
-/// In configurations a table of these numbers, or one of the paper's words for several: `none`, `blit`, `geom`, `color`,
+/// In configurations one of the paper's words for several, or in a file a table of these numbers: `none`, `blit`, `geom`, `color`,
 /// `filter`, `noise`, `cutout`, `bg`, `bgc`, `bgcf`, `bgcfn`, `bgcfnc`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct AdaPipe {
     /// Mirrored left to right.
     pub xflip: f64,

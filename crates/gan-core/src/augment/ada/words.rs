@@ -3,10 +3,11 @@
 use super::AdaPipe;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::fmt;
 
 /// The fields of [`AdaPipe`], as a table has them.
-#[derive(serde::Deserialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 #[serde(remote = "AdaPipe", deny_unknown_fields)]
 struct Table {
     #[serde(default)]
@@ -39,6 +40,15 @@ struct Table {
     noise: f64,
     #[serde(default)]
     cutout: f64,
+}
+
+impl Serialize for AdaPipe {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match Self::WORDS.iter().find(|word| Self::of(word) == Some(*self)) {
+            Some(word) => serializer.serialize_str(word),
+            None => Table::serialize(self, serializer),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for AdaPipe {
@@ -76,8 +86,7 @@ mod tests {
             let pipe: AdaPipe = serde_json::from_value((*word).into()).expect("a word");
             assert_eq!(Some(pipe), AdaPipe::of(word));
             assert_eq!(pipe.enabled(), *word != "none");
-            let table = serde_json::to_value(pipe).expect("a table");
-            assert_eq!(serde_json::from_value::<AdaPipe>(table).expect("the same"), pipe);
+            assert_eq!(serde_json::to_value(pipe).expect("a word"), **word);
         }
         let error = serde_json::from_str::<AdaPipe>("\"bgx\"").expect_err("no word").to_string();
         assert!(error.contains("bgcfnc"), "{error}");
@@ -85,5 +94,7 @@ mod tests {
         assert!(error.contains("flip"), "{error}");
         let half: AdaPipe = serde_json::from_str("{\"xflip\": 0.5}").expect("a table");
         assert_eq!(half, AdaPipe { xflip: 0.5, ..AdaPipe::NONE });
+        let table = serde_json::to_value(half).expect("a table");
+        assert_eq!(serde_json::from_value::<AdaPipe>(table).expect("the same"), half);
     }
 }

@@ -1,0 +1,174 @@
+//! What `stylemix` and `directions` have in common: a GAN with styles, its layers, and where a sheet goes.
+
+use crate::failure::usage;
+use crate::labels;
+use crate::located::{self, Located};
+use crate::machine::Machine;
+use crate::pictures::{Format, save};
+use crate::say::line;
+use anyhow::Result;
+use gan_core::device::DevicePolicy;
+use gan_core::error::Error;
+use gan_core::variant::{GenerateOptions, ImageGan, Styled};
+use gan_report::Picture;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use tch::Tensor;
+
+/// Which GAN, how it is asked, and where the sheet goes.
+#[derive(Debug, clap::Args)]
+pub struct StyleChoice {
+    /// A run's folder (its newest checkpoint is used) or a checkpoint's
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    from: PathBuf,
+    /// The run as it was when its samples were best, instead of its newest checkpoint
+    #[arg(long)]
+    best: bool,
+    /// How far styles are from the average one: psi, 1 for as in training
+    #[arg(long, visible_alias = "psi", value_name = "X")]
+    truncation: Option<f64>,
+    #[command(flatten)]
+    labels: labels::Choice,
+    /// Use the weights themselves, where there is a moving average of them
+    #[arg(long)]
+    raw_weights: bool,
+    /// The sheet's file [default: in `generated` in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// A loaded GAN that has styles.
+pub struct Chosen {
+    gan: Box<dyn ImageGan>,
+    labels: labels::Labels,
+    policy: DevicePolicy,
+    located: Located,
+    out: Option<PathBuf>,
+    /// Truncation and weights.
+    pub options: GenerateOptions,
+}
+
+impl StyleChoice {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be used, or of a GAN without styles.
+    pub fn load(self) -> Result<Chosen> {
+        crate::latents::check_truncation(self.truncation)?;
+        let located = Located::find(&self.from)?;
+        let checkpoint = if self.best { located.best()? } else { located.some_checkpoint()? };
+        let policy = self.machine.policy()?;
+        let gan = located::load(&checkpoint, &policy)?;
+        if gan.styled().is_none() {
+            return Err(usage(format!(
+                "{}: a {} has no styles; stylegan has",
+                self.from.display(),
+                gan.name()
+            )));
+        }
+        let labels = self.labels.of(gan.as_ref())?;
+        let options = GenerateOptions { truncation: self.truncation, average: !self.raw_weights };
+        Ok(Chosen { gan, labels, policy, located, out: self.out, options })
+    }
+}
+
+impl Chosen {
+    /// The GAN by its styles.
+    ///
+    /// # Errors
+    /// None: it was loaded for them.
+    pub fn styled(&self) -> Result<&dyn Styled> {
+        self.gan.styled().ok_or_else(|| usage("it has no styles"))
+    }
+
+    /// Styles of seeds, `[N, layers, style]`.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    pub fn of_seeds(&self, seeds: &[u64]) -> Result<Tensor> {
+        let z = crate::latents::of_seeds(self.gan.as_ref(), seeds)?.f_to_device(self.policy.device)?;
+        let first = seeds.first().copied().unwrap_or(0);
+        let labels = self.labels.tensor(self.gan.as_ref(), seeds, first, self.policy.device)?;
+        Ok(self.styled()?.styles(&z, labels.as_ref(), &self.options)?)
+    }
+
+    /// Pictures of styles.
+    ///
+    /// # Errors
+    /// LibTorch's, such as no memory.
+    pub fn pictures(&self, styles: &Tensor) -> Result<Vec<Picture>> {
+        crate::pictures::of_images(&self.styled()?.of_styles(styles, &self.options)?)
+    }
+
+    /// Layers as they were asked for: all without a word.
+    ///
+    /// # Errors
+    /// Layers that the GAN does not have.
+    pub fn layers(&self, asked: Option<&str>, most: i64) -> Result<RangeInclusive<i64>> {
+        let Some(text) = asked else { return Ok(0..=most) };
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (first.trim().parse::<i64>(), last.trim().parse::<i64>()) {
+            (Ok(first), Ok(last)) if 0 <= first && first <= last && last <= most => Ok(first..=last),
+            _ => Err(usage(format!(
+                "--layers {text}: expected one of 0 to {most}, or a range of them such as 0-3"
+            ))),
+        }
+    }
+
+    /// Writes a sheet.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    pub fn save(&self, sheet: &Picture, name: &str) -> Result<()> {
+        let default = || self.located.run().unwrap_or(Path::new(".")).join("generated").join(name);
+        let path = self.out.clone().unwrap_or_else(default);
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|source| Error::file(folder, source))?;
+        }
+        let ending = path.extension().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
+        let format = <Format as clap::ValueEnum>::from_str(&ending, true).map_err(|_| {
+            usage(format!("--out {}: expected a file that ends in .png, .jpg or .webp", path.display()))
+        })?;
+        save(sheet, &path, format)?;
+        line(format_args!("wrote {}", path.display()));
+        Ok(())
+    }
+}
+
+/// The seeds of a list such as `85,100-103`.
+///
+/// # Errors
+/// Something else.
+pub fn seeds(option: &str, words: &[String]) -> Result<Vec<u64>> {
+    const MOST: usize = 64;
+    let mut seeds = Vec::new();
+    for word in words {
+        let (first, last) = word.split_once('-').unwrap_or((word, word));
+        match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+            (Ok(first), Ok(last)) if first <= last && last - first < MOST as u64 => {
+                seeds.extend(first..=last)
+            }
+            _ => return Err(usage(format!("{option} {word}: expected seeds, such as 3,14 or 0-7"))),
+        }
+    }
+    match seeds.len() {
+        1..=MOST => Ok(seeds),
+        count => Err(usage(format!("{option}: {count} seeds, and 1 to {MOST} go on a sheet"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_seeds_are_read() {
+        let of = |text: &str| seeds("--rows", &text.split(',').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(of("85,100-102").expect("seeds"), [85, 100, 101, 102]);
+        for wrong in ["", "a", "5-3", "0-100", "-1"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+}
