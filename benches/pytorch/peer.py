@@ -14,6 +14,11 @@ Cases
     biggan-32-f32   BigGAN with BigGAN-PyTorch's settings for CIFAR-10: 32x32x3, width 64, batch 50, 4 updates and 1
     biggan-32-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
     biggan-sample   1,000 images of its generator in evaluation mode, 50 at a time
+    stylegan-32-f32  StyleGAN2 in stylegan2-ada-pytorch's form: 32x32x3, batch 16; regularisers in step 0 alone
+    stylegan-32-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
+    stylegan-32-f32-regs  R1 and path lengths in every step, for amortised time (see stylegan.py); stylegan-32-bf16-regs
+    stylegan-64-f32  64x64x3, residual discriminator, 8 mapping layers; regularisers in step 0 alone
+    stylegan-sample  256 images of its generator in evaluation mode, 16 at a time
     cyclegan-128-f32  CycleGAN in the original's form: 6 residual blocks, 128x128x3, generators 32 wide, batch 1
     cyclegan-128-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
     translate-1024  an image of 1024x1024 through its generator with 9 blocks, 64 wide; translate-1024-tiled beside the same
@@ -24,7 +29,7 @@ Cases
     loader          torchvision's ImageFolder over 2,000 PNGs of 64x64 in --data (made there if missing), batch 64
 
 Modes: `eager` is PyTorch as it comes, `compile` wraps both networks in torch.compile, `bf16` runs the
-forward passes under autocast. torch.compile has no second derivatives: penalties run in `eager` only.
+forward passes under autocast. torch.compile has no second derivatives: penalties never run in it.
 
 It reads commands from standard input and answers each with one line of JSON:
     hello    {"name": ..., "version": ..., "threads": ...}
@@ -54,6 +59,7 @@ import torch
 from torch import nn
 
 import biggan
+import stylegan
 import translation
 
 LATENT = 100
@@ -482,15 +488,16 @@ def main() -> None:
     scores = ["fid", "kid", "prdc"]
     inceptions = ["inception", "inception-bf16"]
     labelled = ["biggan-32-f32", "biggan-32-bf16", "biggan-sample"]
+    styles = [*stylegan.TRAINING, "stylegan-sample"]
     pairs = ["cyclegan-128-f32", "cyclegan-128-bf16", "translate-1024", "translate-1024-tiled"]
-    cases = ["dcgan-64-f32", "dcgan-64-bf16", *small, *labelled, *pairs, *inceptions, *scores, "loader"]
+    cases = ["dcgan-64-f32", "dcgan-64-bf16", *small, *labelled, *styles, *pairs, *inceptions, *scores, "loader"]
     parser.add_argument("case", choices=cases)
     parser.add_argument("--mode", choices=["eager", "compile", "bf16"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--data", type=Path, help="folder of pictures for the case `loader`")
     parser.add_argument("--workers", type=int, default=2, help="processes that load, for the case `loader`")
     options = parser.parse_args()
-    in_bf16 = ("dcgan-64-bf16", "biggan-32-bf16", "cyclegan-128-bf16")
+    in_bf16 = ("dcgan-64-bf16", "biggan-32-bf16", "cyclegan-128-bf16", "stylegan-32-bf16", "stylegan-32-bf16-regs")
     mode = options.mode or ("bf16" if options.case in in_bf16 else "eager")
 
     torch.set_num_threads(options.threads)
@@ -501,6 +508,12 @@ def main() -> None:
         work = Loader(options.data, options.workers)
     elif options.case in labelled:
         work = biggan.Sampling(mode) if options.case == "biggan-sample" else biggan.BigGan(mode)
+    elif options.case == "stylegan-sample":
+        work = stylegan.Sampling(mode)
+    elif options.case in styles:
+        if mode == "compile":
+            parser.error(f"the case `{options.case}` has a gradient penalty and does not run with --mode compile")
+        work = stylegan.StyleGan(mode, **stylegan.TRAINING[options.case])
     elif options.case in pairs:
         kind = translation.CycleGan if options.case.startswith("cyclegan") else translation.Translation
         work = kind(mode)

@@ -33,6 +33,7 @@ fn main() {
             "shim/pairs.cpp",
             "shim/fir.cpp",
             "shim/warp.cpp",
+            "shim/epilogue.cpp",
         ])
         .compile("gan_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());

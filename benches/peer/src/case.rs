@@ -13,6 +13,7 @@ use gan_core::loss::AdversarialLoss;
 use gan_core::random::Streams;
 use gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
 use gan_core::variant::Variant;
+use stylegan::StyleGan;
 use tempfile::TempDir;
 
 use crate::Options;
@@ -54,6 +55,24 @@ pub enum Case {
     /// 1,000 images of its generator, 50 at a time.
     #[value(name = "biggan-sample")]
     BigganSample,
+    /// StyleGAN2 with networks as for CIFAR-10: 32x32x3, batch 16; regularisers in step 0 alone.
+    #[value(name = "stylegan-32-f32")]
+    Stylegan32F32,
+    /// The same in bf16.
+    #[value(name = "stylegan-32-bf16")]
+    Stylegan32Bf16,
+    /// The same with R1 and path lengths in every step, from which amortised time follows.
+    #[value(name = "stylegan-32-f32-regs")]
+    Stylegan32F32Regs,
+    /// That in bf16.
+    #[value(name = "stylegan-32-bf16-regs")]
+    Stylegan32Bf16Regs,
+    /// StyleGAN2 with a residual discriminator: 64x64x3, batch 16; regularisers in step 0 alone.
+    #[value(name = "stylegan-64-f32")]
+    Stylegan64F32,
+    /// 256 images of its generator, 16 at a time.
+    #[value(name = "stylegan-sample")]
+    StyleganSample,
     /// CycleGAN with 6 residual blocks: 128x128x3, generators 32 wide, batch 1.
     #[value(name = "cyclegan-128-f32")]
     Cyclegan128F32,
@@ -129,7 +148,14 @@ impl Work {
         if let Some(metric) = Metric::new(options)? {
             return Ok(Self::Metric(Box::new(metric)));
         }
-        let in_bf16 = matches!(options.case, Case::Dcgan64Bf16 | Case::Biggan32Bf16 | Case::Cyclegan128Bf16);
+        let in_bf16 = matches!(
+            options.case,
+            Case::Dcgan64Bf16
+                | Case::Biggan32Bf16
+                | Case::Cyclegan128Bf16
+                | Case::Stylegan32Bf16
+                | Case::Stylegan32Bf16Regs
+        );
         let named = if in_bf16 { "bf16" } else { "f32" };
         let precision = options.precision.as_deref().unwrap_or(named);
         let policy = DevicePolicy::resolve(&options.device, precision, options.threads)?;
@@ -139,7 +165,10 @@ impl Work {
             return Ok(Self::Translation(Box::new(Translation::new(policy, tiled)?)));
         }
         if options.case == Case::BigganSample {
-            return Ok(Self::Sampling(Box::new(Sampling::new(policy)?)));
+            return Ok(Self::Sampling(Box::new(Sampling::of_classes(policy)?)));
+        }
+        if options.case == Case::StyleganSample {
+            return Ok(Self::Sampling(Box::new(Sampling::of_styles(policy)?)));
         }
         let name = format!("gan {precision}");
         if matches!(options.case, Case::Cyclegan128F32 | Case::Cyclegan128Bf16) {
@@ -207,6 +236,10 @@ fn images(case: Case, policy: &DevicePolicy) -> Result<(Box<dyn Variant<Batch = 
         let shape = [config.batch, config.channels, config.size, config.size];
         return Ok((Box::new(BigGan::new(config, policy, 1)?), shape));
     }
+    if let Some(config) = of_styles(case) {
+        let shape = [config.batch, config.channels, config.size, config.size];
+        return Ok((Box::new(StyleGan::new(config, policy, 1)?), shape));
+    }
     if let Some(config) = conditional(case)? {
         let shape = [config.batch, config.channels, config.size, config.size];
         return Ok((Box::new(Cgan::new(config, policy, 1)?), shape));
@@ -243,6 +276,16 @@ fn conditional(case: Case) -> Result<Option<cgan::Config>> {
     // Their generator has no average.
     let ema = EmaConfig::default();
     Ok(Some(cgan::Config { classes: classes(), ema, ..cgan::Config::preset(preset)? }))
+}
+
+/// Networks whose layers are told styles, where the case has some.
+fn of_styles(case: Case) -> Option<stylegan::Config> {
+    match case {
+        Case::Stylegan32F32 | Case::Stylegan32Bf16 => Some(sampling::stylegan_32(sampling::NEVER)),
+        Case::Stylegan32F32Regs | Case::Stylegan32Bf16Regs => Some(sampling::stylegan_32(1)),
+        Case::Stylegan64F32 => Some(sampling::stylegan_64()),
+        _ => None,
+    }
 }
 
 const CLASSES: i64 = 10;

@@ -1,44 +1,81 @@
-//! Cases of classes to images.
+//! Cases of latents, or of classes, to images.
 
 use anyhow::Result;
-use biggan::{BigGan, Config};
+use biggan::BigGan;
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
 use gan_core::random::Streams;
 use gan_core::tensor::range;
 use gan_core::variant::{Generate, GenerateOptions};
+use stylegan::{Architecture, StyleGan};
 
 use crate::case;
 
 /// BigGAN-PyTorch's settings for CIFAR-10, averaging from the first step on.
-pub fn cifar10() -> Result<Config> {
-    let preset = Config::preset("cifar10")?;
+pub fn cifar10() -> Result<biggan::Config> {
+    let preset = biggan::Config::preset("cifar10")?;
     let ema = EmaConfig { start_images: 0, ..preset.ema };
-    Ok(Config { classes: case::classes(), ema, ..preset })
+    Ok(biggan::Config { classes: case::classes(), ema, ..preset })
 }
 
-/// 1,000 images of that generator, as many at a time as a batch has.
+/// An interval of regularisers that only step 0 is to have.
+pub const NEVER: u64 = 1_000_000_000;
+
+/// stylegan2-ada-pytorch's networks for CIFAR-10, with both regularisers every `interval` steps.
+pub fn stylegan_32(interval: u64) -> stylegan::Config {
+    stylegan::Config {
+        size: 32,
+        discriminator: Architecture::Orig,
+        minibatch_group: 16,
+        r1_gamma: 0.01,
+        r1_interval: interval,
+        path_length_interval: interval,
+        ..stylegan::Config::default()
+    }
+}
+
+/// Those of larger images: a residual discriminator, a deeper mapping network; regularisers in step 0 alone.
+pub fn stylegan_64() -> stylegan::Config {
+    stylegan::Config {
+        size: 64,
+        discriminator: Architecture::Resnet,
+        mapping_layers: 8,
+        ..stylegan_32(NEVER)
+    }
+}
+
+/// Images of a generator in bytes, as many at a time as a batch has.
 pub struct Sampling {
-    gan: BigGan,
+    gan: Box<dyn Generate>,
+    images: i64,
+    batch: i64,
     policy: DevicePolicy,
     done: u64,
 }
 
 impl Sampling {
-    const IMAGES: i64 = 1_000;
+    /// 1,000 images of [`cifar10`]'s generator.
+    pub fn of_classes(policy: DevicePolicy) -> Result<Self> {
+        let config = cifar10()?;
+        let batch = config.batch;
+        let gan = Box::new(BigGan::new(config, &policy, 1)?);
+        Ok(Self { gan, images: 1_000, batch, policy, done: 0 })
+    }
 
-    /// Prepares the network.
-    pub fn new(policy: DevicePolicy) -> Result<Self> {
-        Ok(Self { gan: BigGan::new(cifar10()?, &policy, 1)?, policy, done: 0 })
+    /// 256 images of [`stylegan_64`]'s generator.
+    pub fn of_styles(policy: DevicePolicy) -> Result<Self> {
+        let config = stylegan_64();
+        let batch = config.batch;
+        let gan = Box::new(StyleGan::new(config, &policy, 1)?);
+        Ok(Self { gan, images: 256, batch, policy, done: 0 })
     }
 
     /// All images once, in bytes.
     pub fn iteration(&mut self) -> Result<()> {
-        let &Config { batch, latent, .. } = self.gan.config();
-        for _ in 0..Self::IMAGES / batch {
+        for _ in 0..self.images / self.batch {
             let noise = Streams::new(1, 0, self.done, self.policy.device);
-            let z = noise.normal("latent", &[batch, latent])?;
-            let labels = self.gan.draw_labels(&noise, batch)?;
+            let z = noise.normal("latent", &[vec![self.batch], self.gan.latent_shape()].concat())?;
+            let labels = self.gan.draw_labels(&noise, self.batch)?;
             let images = self.gan.generate(&z, labels.as_ref(), &GenerateOptions::default())?;
             let _made = range::to_bytes(&images)?;
             self.done += 1;

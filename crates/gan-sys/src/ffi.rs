@@ -122,6 +122,16 @@ unsafe extern "C" {
         slope: f64,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
+    pub(crate) fn gan_epilogue(
+        x: *const C_tensor,
+        scale: *const C_tensor,
+        noise: *const C_tensor,
+        bias: *const C_tensor,
+        slope: f64,
+        gain: f64,
+        clamp: f64,
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
     pub(crate) fn gan_sample(
         images: *const C_tensor,
         grid: *const C_tensor,

@@ -1,7 +1,7 @@
 //! A bias, an activation with its gain, and a bound, in one (`bias_act` of the authors' code).
 
 use gan_core::error::Result;
-use gan_core::nn::leaky_relu;
+use gan_core::nn::Epilogue;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -31,7 +31,7 @@ pub enum Activation {
 }
 
 /// The slope of [`Activation::Lrelu`] where its input is negative.
-const SLOPE: f64 = 0.2;
+pub(crate) const SLOPE: f64 = 0.2;
 
 impl Activation {
     /// What keeps the variance that went in: √2 for those that take about half of it.
@@ -42,17 +42,24 @@ impl Activation {
         }
     }
 
-    /// The activation of `x` plus `bias`, times `gain`, then within ±`clamp` where that is not 0. Takes `x` and may work in
-    /// place: nothing else may need its values.
+    /// The activation of `x` plus `bias`, times `gain`, then within ±`clamp` where that is not 0.
     ///
     /// # Shapes
     /// `x` `[N, C, ...]`, `bias` `[C]`; out as `x`
     ///
     /// # Errors
     /// Shapes that do not fit; LibTorch's.
-    pub fn apply(self, x: Tensor, bias: Option<&Tensor>, gain: f64, clamp: f64) -> Result<Tensor> {
+    pub fn apply(self, x: &Tensor, bias: Option<&Tensor>, gain: f64, clamp: f64) -> Result<Tensor> {
+        let slope = match self {
+            Self::Linear => Some(1.0),
+            Self::Lrelu => Some(SLOPE),
+            _ => None,
+        };
+        if let (Some(slope), 4) = (slope, x.dim()) {
+            return Ok(Epilogue { bias, slope, gain, clamp, ..Epilogue::default() }.of(x)?);
+        }
         let x = match bias {
-            None => x,
+            None => x.shallow_clone(),
             Some(bias) => {
                 let mut shape = vec![1; x.dim()];
                 shape[1] = -1;
@@ -62,9 +69,7 @@ impl Activation {
         let y = match self {
             Self::Linear => x,
             Self::Relu => x.f_relu()?,
-            // A leaf is not to be changed, and what came without a bias may be one.
-            Self::Lrelu if bias.is_none() => x.f_where_self(&x.f_gt(0.0)?, &x.f_mul_scalar(SLOPE)?)?,
-            Self::Lrelu => leaky_relu(x, SLOPE)?,
+            Self::Lrelu => x.f_where_self(&x.f_gt(0.0)?, &x.f_mul_scalar(SLOPE)?)?,
             Self::Tanh => x.f_tanh()?,
             Self::Sigmoid => x.f_sigmoid()?,
             Self::Elu => x.f_elu()?,

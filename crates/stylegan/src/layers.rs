@@ -52,7 +52,7 @@ impl Dense {
             gain => self.bias.f_mul_scalar(gain)?,
         };
         let y = x.f_linear::<&Tensor>(&weight, None)?;
-        self.activation.apply(y, Some(&bias), self.activation.gain(), 0.0)
+        self.activation.apply(&y, Some(&bias), self.activation.gain(), 0.0)
     }
 
     /// The weight as it is multiplied with, `[outputs, inputs]`.
@@ -111,7 +111,7 @@ impl Conv {
         let ConvOptions { activation, to, clamp, .. } = self.options;
         let weight = self.weight.f_mul_scalar(self.weight_gain)?;
         let y = resampled(x, &weight, &self.filter, to)?;
-        activation.apply(y, self.bias.as_ref(), activation.gain() * gain, clamp * gain)
+        activation.apply(&y, self.bias.as_ref(), activation.gain() * gain, clamp * gain)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The synthesis network of StyleGAN2 (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN"): styles
 //! to images, from a learned constant on, by convolutions whose weights the styles modulate.
 
+use crate::activation::SLOPE;
 use crate::layers::{Conv, ConvOptions, Dense, DenseOptions, Resolution, STANDARD_NORMAL, resampled};
 use crate::layout::Layout;
 use crate::{Activation, Architecture, Config};
 use gan_core::device::full_precision;
 use gan_core::error::{Error, Result};
-use gan_core::nn::{Fir, Init, Scope, upfirdn2d};
+use gan_core::nn::{Epilogue, Fir, Init, Scope, upfirdn2d};
 use gan_core::random::Streams;
 use gan_core::tensor::guard::{ANY, shape};
 use std::ops::RangeInclusive;
@@ -254,13 +255,16 @@ impl Layer {
                 Some(drawn.f_mul(&own.strength)?)
             }
         };
-        let y = modulated(x, &self.weight, &factors, &self.filter, self.to, true)?;
-        let y = match added {
-            None => y,
-            Some(added) => y.f_add(&added.f_to_kind(y.kind())?)?,
+        let y = modulated(x, &self.weight, &factors, &self.filter, self.to)?;
+        let epilogue = Epilogue {
+            scale: Some(&demodulation(&self.weight, &factors)?),
+            noise: added.as_ref(),
+            bias: Some(&self.bias),
+            slope: SLOPE,
+            gain: Activation::Lrelu.gain() * gain,
+            clamp: self.clamp * gain,
         };
-        let activation = Activation::Lrelu;
-        activation.apply(y, Some(&self.bias), activation.gain() * gain, self.clamp * gain)
+        Ok(epilogue.of(&y)?)
     }
 }
 
@@ -292,14 +296,13 @@ impl ToRgb {
     /// `x` `[N, from, H, W]`, `style` `[N, style]`; out `[N, channels, H, W]`
     fn forward(&self, x: &Tensor, style: &Tensor) -> Result<Tensor> {
         let factors = self.affine.forward(style)?.f_mul_scalar(self.factor_gain)?;
-        let y = modulated(x, &self.weight, &factors, &Tensor::new(), Resolution::Same, false)?;
-        Activation::Linear.apply(y, Some(&self.bias), 1.0, self.clamp)
+        let y = modulated(x, &self.weight, &factors, &Tensor::new(), Resolution::Same)?;
+        Activation::Linear.apply(&y, Some(&self.bias), 1.0, self.clamp)
     }
 }
 
-/// A convolution whose weight each image scales by factors of its own for the channels that go in, and, where it is
-/// `demodulated`, to unit length for those that come out (equations 1 and 3). The factors are laid on what goes in and comes
-/// out, so that all images share one convolution.
+/// A convolution whose weight each image scales by factors of its own for the channels that go in (equation 1). The factors are
+/// laid on what goes in, so that all images share one convolution.
 ///
 /// # Shapes
 /// `x` `[N, I, H, W]`, `weight` `[O, I, k, k]`, `factors` `[N, I]`; out `[N, O, H', W']`
@@ -309,18 +312,17 @@ pub(crate) fn modulated(
     factors: &Tensor,
     filter: &Tensor,
     to: Resolution,
-    demodulated: bool,
 ) -> Result<Tensor> {
-    let on_pixels = |factors: &Tensor, kind: Kind| -> Result<Tensor> {
-        Ok(factors.f_to_kind(kind)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?)
-    };
-    let y = resampled(&x.f_mul(&on_pixels(factors, x.kind())?)?, weight, filter, to)?;
-    if !demodulated {
-        return Ok(y);
-    }
-    let _precise = full_precision(x.device())?;
+    resampled(&Epilogue { scale: Some(factors), ..Epilogue::default() }.of(x)?, weight, filter, to)
+}
+
+/// What brings the scaled weights back to unit length, laid on what comes out (equation 3).
+///
+/// # Shapes
+/// `weight` `[O, I, k, k]`, `factors` `[N, I]`; out f32 `[N, O]`
+pub(crate) fn demodulation(weight: &Tensor, factors: &Tensor) -> Result<Tensor> {
+    let _precise = full_precision(weight.device())?;
     let squares = weight.f_square()?.f_sum_dim_intlist([2i64, 3].as_slice(), false, Kind::Float)?; // [O, I]
     let squares = factors.f_to_kind(Kind::Float)?.f_square()?.f_matmul(&squares.f_transpose(0, 1)?)?; // [N, O]
-    let lengths = squares.f_add_scalar(1e-8)?.f_rsqrt()?;
-    Ok(y.f_mul(&on_pixels(&lengths, y.kind())?)?)
+    Ok(squares.f_add_scalar(1e-8)?.f_rsqrt()?)
 }

@@ -18,7 +18,7 @@ const TRAINING: Comparison = Comparison { case: "", ours: &[], theirs: &[], bloc
 const METRIC: Comparison = Comparison { block: 1, memory: None, ..TRAINING };
 
 /// Time per iteration: theirs / ours.
-pub const COMPARISONS: [Comparison; 20] = [
+pub const COMPARISONS: [Comparison; 26] = [
     Comparison { case: "dcgan-64-f32", theirs: &[("eager", 1.35), ("compile", 1.0)], ..TRAINING },
     Comparison { case: "dcgan-64-bf16", theirs: &[("eager", 2.2), ("bf16", 1.2)], ..TRAINING },
     Comparison { case: "dcgan-32-f32", theirs: &[("eager", 1.5), ("compile", 1.0)], block: 3, ..TRAINING },
@@ -32,6 +32,17 @@ pub const COMPARISONS: [Comparison; 20] = [
     Comparison { case: "biggan-32-f32", theirs: &[("eager", 1.35)], block: 1, ..TRAINING },
     Comparison { case: "biggan-32-bf16", theirs: &[("eager", 2.2), ("bf16", 1.2)], block: 1, ..TRAINING },
     Comparison { case: "biggan-sample", theirs: &[("eager", 1.3)], ..METRIC },
+    Comparison { case: "stylegan-32-f32", theirs: &[("eager", 1.35)], block: 1, ..TRAINING },
+    Comparison { case: "stylegan-32-f32-regs", theirs: &[("eager", 1.2)], block: 1, ..TRAINING },
+    Comparison { case: "stylegan-32-bf16", theirs: &[("eager", 2.2), ("bf16", 1.2)], block: 1, ..TRAINING },
+    Comparison {
+        case: "stylegan-32-bf16-regs",
+        theirs: &[("eager", 2.2), ("bf16", 1.2)],
+        block: 1,
+        ..TRAINING
+    },
+    Comparison { case: "stylegan-64-f32", theirs: &[("eager", 1.35)], block: 1, ..TRAINING },
+    Comparison { case: "stylegan-sample", theirs: &[("eager", 1.3)], ..METRIC },
     Comparison { case: "translate-1024", theirs: &[("eager", 1.3)], ..METRIC },
     Comparison { case: "translate-1024-tiled", theirs: &[("eager", 1.0)], memory: Some(0.8), ..METRIC },
     Comparison { case: "inception", theirs: &[("eager", 1.3)], ..METRIC },

@@ -22,7 +22,7 @@ mod weight;
 pub use attention::SelfAttention;
 pub use conditional_norm::{Condition, ConditionalNorm, ConditionalNormOptions, GainBatchNorm2d, Statistics};
 pub use fir::{Fir, fir_filter, upfirdn2d};
-pub use gan_sys::activation::leaky_relu;
+pub use gan_sys::activation::{Epilogue, leaky_relu};
 pub use gan_sys::convolution::convolution;
 pub use halvings::{DiscriminatorNorm, Halvings};
 pub use init::Init;

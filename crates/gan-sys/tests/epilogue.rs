@@ -1,0 +1,126 @@
+//! What follows a modulated convolution: one pass over channels-last images against LibTorch's operations one by one, which
+//! images in plain order take.
+
+use gan_sys::activation::Epilogue;
+use gan_sys::format::channels_last;
+use tch::{Device, Kind, Tensor};
+
+struct Given {
+    scale: Option<Tensor>,
+    noise: Option<Tensor>,
+    bias: Option<Tensor>,
+}
+
+impl Given {
+    fn all(&self) -> Vec<&Tensor> {
+        [&self.scale, &self.noise, &self.bias].into_iter().flatten().collect()
+    }
+
+    fn of(&self, x: &Tensor, (slope, gain, clamp): (f64, f64, f64)) -> Tensor {
+        let (scale, noise, bias) = (self.scale.as_ref(), self.noise.as_ref(), self.bias.as_ref());
+        Epilogue { scale, noise, bias, slope, gain, clamp }.of(x).expect("an epilogue")
+    }
+}
+
+fn draw(size: &[i64]) -> Tensor {
+    Tensor::randn(size, (Kind::Float, Device::Cpu)).set_requires_grad(true)
+}
+
+/// With every part there and missing, more pixels than a chunk has, noise for each image or for all.
+fn cases() -> Vec<Given> {
+    let mut cases = Vec::new();
+    for parts in 0..8 {
+        for noise in [&[3, 1, 9, 10][..], &[9, 10]] {
+            cases.push(Given {
+                scale: (parts & 1 > 0).then(|| draw(&[3, 32])),
+                noise: (parts & 2 > 0).then(|| draw(noise)),
+                bias: (parts & 4 > 0).then(|| draw(&[32])),
+            });
+        }
+    }
+    cases
+}
+
+const SHAPES: [(f64, f64, f64); 4] =
+    [(0.2, 1.4142, 0.0), (0.2, 1.4142, 1.0), (1.0, 1.0, 0.0), (1.0, 0.5, 0.5)];
+
+/// How far apart, of the largest value or 1.
+fn apart(got: &Tensor, wanted: &Tensor) -> f64 {
+    assert_eq!(got.size(), wanted.size());
+    let largest = wanted.abs().max().double_value(&[]).max(1.0);
+    (got.to_kind(Kind::Double) - wanted.to_kind(Kind::Double)).abs().max().double_value(&[]) / largest
+}
+
+#[test]
+fn one_pass_is_the_operations_one_by_one() {
+    tch::manual_seed(1);
+    for kind in [Kind::Float, Kind::BFloat16] {
+        // A bf16 sum of 270 pixels differs by how it is taken; values are compared with those of f32.
+        let slack = if kind == Kind::Float { 2e-5 } else { 4e-2 };
+        for given in cases() {
+            for shape in SHAPES {
+                let x = Tensor::randn([3, 32, 9, 10], (Kind::Float, Device::Cpu)).to_kind(kind);
+                let plain = x.to_kind(Kind::Float).set_requires_grad(true);
+                let laid_out = channels_last(&x).expect("laid out").set_requires_grad(true);
+                let (wanted, got) = (given.of(&plain, shape), given.of(&laid_out, shape));
+                let off = apart(&got, &wanted);
+                assert!(off < slack, "{shape:?}: {off}");
+                let dy = Tensor::randn([3, 32, 9, 10], (Kind::Float, Device::Cpu)).to_kind(kind);
+                // What lies next to the bound is rounded onto it in bf16, and at it both slopes are right.
+                let (slope, gain, clamp) = shape;
+                let free = given.of(&plain.detach(), (slope, gain, 0.0)).detach();
+                let away = (free.abs() - clamp).abs().gt(0.02).to_kind(kind);
+                let dy = if clamp > 0.0 { dy * away } else { dy };
+                let gradients = |y: &Tensor, x: &Tensor| {
+                    let along = [given.all(), vec![x]].concat();
+                    let sum = (y.to_kind(Kind::Float) * dy.to_kind(Kind::Float)).sum(Kind::Float);
+                    Tensor::run_backward(&[sum], &along, false, false)
+                };
+                let (wanted, got) = (gradients(&wanted, &plain), gradients(&got, &laid_out));
+                for (got, wanted) in got.iter().zip(&wanted) {
+                    let off = apart(got, wanted);
+                    assert!(off < slack, "{kind:?} {shape:?} {:?}: {off}", got.size());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_second_derivative_is_that_of_the_operations() {
+    tch::manual_seed(2);
+    for given in cases() {
+        for shape in SHAPES {
+            let x = Tensor::randn([3, 32, 9, 10], (Kind::Float, Device::Cpu));
+            // A penalty on gradients of everything that is given.
+            let penalised = |x: Tensor| {
+                let x = x.set_requires_grad(true);
+                let y = given.of(&x, shape).square();
+                let along = [given.all(), vec![&x]].concat();
+                let first = Tensor::run_backward(&[y.sum(Kind::Float)], &along, true, true);
+                let penalty: Tensor = first.iter().map(|gradient| gradient.square().sum(Kind::Float)).sum();
+                Tensor::run_backward(&[penalty], &along, false, false)
+            };
+            let (wanted, got) = (penalised(x.copy()), penalised(channels_last(&x).expect("laid out")));
+            for (got, wanted) in got.iter().zip(&wanted) {
+                assert_eq!(got.defined(), wanted.defined());
+                let off = apart(got, wanted);
+                assert!(off < 1e-4, "{shape:?} {:?}: {off}", got.size());
+            }
+        }
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let x = channels_last(&Tensor::zeros([2, 16, 4, 4], (Kind::Float, Device::Cpu))).expect("laid out");
+    let wrong = Tensor::zeros([3], (Kind::Float, Device::Cpu));
+    for epilogue in [
+        Epilogue { scale: Some(&wrong), ..Epilogue::default() },
+        Epilogue { noise: Some(&wrong), ..Epilogue::default() },
+        Epilogue { bias: Some(&wrong), ..Epilogue::default() },
+    ] {
+        assert!(epilogue.of(&x).is_err());
+    }
+    assert!(Epilogue::default().of(&wrong).is_err());
+}
