@@ -1,9 +1,11 @@
 //! The contract suite, and the reference implementation's recorded tensors.
 
 use dcgan::{Config, Dcgan, Discriminator, Generator};
+use gan_core::augment::{AdaConfig, AdaPipe};
 use gan_core::data::{ImageBatch, Synthetic};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
+use gan_core::game::GameConfig;
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::{Mode, Parameters};
 use gan_core::optim::AdamConfig;
@@ -29,9 +31,16 @@ fn tiny() -> Config {
 #[test]
 fn the_contract_is_kept() {
     let policy = contract::policy();
-    for loss in [AdversarialLoss::NonSaturating, AdversarialLoss::Hinge] {
+    let bg = AdaPipe::of("bg").expect("a pipe");
+    let ada = AdaConfig { pipe: bg, interval: 1, speed_images: 20.0, ..AdaConfig::default() };
+    let adaptive = GameConfig { ada, ..GameConfig::default() };
+    for (loss, game) in [
+        (AdversarialLoss::NonSaturating, GameConfig::default()),
+        (AdversarialLoss::Hinge, GameConfig::default()),
+        (AdversarialLoss::NonSaturating, adaptive),
+    ] {
         contract::check(&Subject {
-            variant: &|seed| Dcgan::new(Config { loss, ..tiny() }, &policy, seed).expect("dcgan"),
+            variant: &|seed| Dcgan::new(Config { loss, game, ..tiny() }, &policy, seed).expect("dcgan"),
             source: &|| Box::new(Synthetic::new([4, 2, 16, 16], 0, 5, Device::Cpu)),
         });
     }

@@ -1,7 +1,7 @@
 //! What a game is made of, as plain data.
 
 use super::balance::BalanceConfig;
-use crate::augment::{DiffAugment, FlipShift, InstanceNoise};
+use crate::augment::{AdaConfig, DiffAugment, FlipShift, InstanceNoise};
 use crate::optim::{AdamConfig, Ramp};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub struct GameConfig {
     pub instance_noise: InstanceNoise,
     /// Differentiable augmentation of everything that the discriminator sees.
     pub augment: DiffAugment,
+    /// Adaptive augmentation of it, on top of that.
+    pub ada: AdaConfig,
     /// Holding the stronger player back.
     pub balance: BalanceConfig,
 }
@@ -91,6 +93,7 @@ impl Default for GameConfig {
             clip_gradient: 0.0,
             instance_noise: InstanceNoise::default(),
             augment: DiffAugment::default(),
+            ada: AdaConfig::default(),
             balance: BalanceConfig::default(),
         }
     }

@@ -56,6 +56,10 @@ impl Game {
         let loss = join(|part| &part[2])?.f_mean(None)?;
         let accuracy = record_scores(ctx, self.loss, &on_real, &on_fake)?;
         ctx.record("loss/discriminator", &loss);
+        self.ada.observe(&on_real)?;
+        if is_last {
+            self.ada.adapt(ctx, draws.real.size()[0] as u64 * u64::from(self.config.discriminator_steps))?;
+        }
 
         let strength = self.regularizer.orthogonal_discriminator;
         accumulate_orthogonal(player, strength)?;

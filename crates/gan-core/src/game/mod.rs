@@ -18,6 +18,7 @@ pub use discriminator::record_scores;
 pub use pair::Pair;
 pub use rules::Rules;
 
+use crate::augment::AdaController;
 use crate::error::{Error, Result};
 use crate::loss::AdversarialLoss;
 use crate::regularizer::LeCam;
@@ -104,6 +105,7 @@ pub struct Game {
     config: GameConfig,
     balance: Balance,
     lecam: LeCam,
+    ada: AdaController,
     /// The fakes of the player that moved last, which the other takes over.
     fakes: Option<Tensor>,
 }
@@ -121,7 +123,8 @@ impl Game {
     ) -> Result<Self> {
         let balance = Balance::new(config.balance, device)?;
         let lecam = LeCam::new(LeCam::DECAY, device)?;
-        Ok(Self { loss, regularizer, config, balance, lecam, fakes: None })
+        let ada = AdaController::new(config.ada, device)?;
+        Ok(Self { loss, regularizer, config, balance, lecam, ada, fakes: None })
     }
 
     /// For [`Variant::extra_state`](crate::variant::Variant::extra_state). What is switched off has no state.
@@ -130,6 +133,7 @@ impl Game {
     /// The visitor's.
     pub fn state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
         self.balance.state(visitor)?;
+        self.ada.state(visitor)?;
         if self.regularizer.lecam > 0.0 { self.lecam.state(visitor) } else { Ok(()) }
     }
 
@@ -139,6 +143,7 @@ impl Game {
             true => self.config.augment.apply(ctx.noise(), images)?,
             false => images.shallow_clone(),
         };
+        let augmented = self.ada.apply(ctx.noise(), &augmented)?;
         let noisy = self.config.instance_noise.apply(ctx.noise(), ctx.clock().images, &augmented)?;
         ctx.laid_out(&pack(&noisy, self.config.pack)?)
     }

@@ -87,6 +87,7 @@ impl Rules {
             let why = "weight clipping and a gradient penalty are two ways to one end; set one of them to 0";
             return refuse("regularizer.clip_weights", why.to_owned());
         }
+        game.ada.validate(&format!("{variant}.game.ada"))?;
         if game.label_smoothing >= 1.0 {
             return refuse(
                 "game.label_smoothing",
