@@ -87,6 +87,17 @@ fn pix2pix(criterion: &mut Criterion) {
     }
 }
 
+/// The small presets: the others are for machines with more memory.
+fn stylegan(criterion: &mut Criterion) {
+    for (preset, _) in stylegan::Config::PRESETS.iter().filter(|(preset, _)| preset.starts_with("small")) {
+        let policy = policy("f32", 0);
+        let config = stylegan::Config::preset(preset).expect("a preset");
+        let shape = [config.batch, config.channels, config.size, config.size];
+        let gan = stylegan::StyleGan::new(config, &policy, 1).expect("a GAN");
+        steps(criterion, ("stylegan", preset), gan, Synthetic::new(shape, 0, 1, policy.device), policy);
+    }
+}
+
 fn policy(precision: &str, threads: usize) -> DevicePolicy {
     let policy = DevicePolicy::resolve("auto", precision, threads).expect("a device");
     policy.apply();
@@ -114,5 +125,5 @@ fn steps<V: Variant>(
     group.finish();
 }
 
-criterion_group!(benches, biggan, cgan, cyclegan, dcgan, pix2pix, vanilla);
+criterion_group!(benches, biggan, cgan, cyclegan, dcgan, pix2pix, stylegan, vanilla);
 criterion_main!(benches);

@@ -86,8 +86,7 @@ impl Mapping {
         if let (Mode::Train, Some(average)) = (mode, &self.average) {
             no_grad(|| {
                 let mean = styles.f_detach()?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
-                let moved = mean.f_lerp(average, AVERAGE_BETA)?;
-                average.shallow_clone().f_copy_(&moved)
+                average.shallow_clone().f_lerp_(&mean, 1.0 - AVERAGE_BETA)
             })?;
         }
         Ok(styles)

@@ -107,7 +107,7 @@ impl Variant for StyleGan {
         let (size, share) = (batch / micro_batches, 1.0 / micro_batches as f64);
         let noise = ctx.noise();
         let shown = |ada: &AdaController, images: &Tensor| ctx.laid_out(&ada.apply(noise, images)?);
-        let due = |interval: u64| ctx.clock().step % interval == 0;
+        let due = |interval: u64| ctx.clock().step.is_multiple_of(interval);
         let generate = |count: i64, labels: Option<&Tensor>| made(ctx, config, generator, count, labels);
 
         for part in &parts {

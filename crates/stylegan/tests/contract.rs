@@ -205,7 +205,7 @@ fn training_steps_are_the_reference() {
         let mut average = average(&gan, &config, golden.number("ema_nimg"));
         for k in 0..golden.integer("steps") {
             let step = format!("step{k}");
-            let due = |interval: u64| k as u64 % interval == 0;
+            let due = |interval: u64| (k as u64).is_multiple_of(interval);
             let regularised = [
                 config.path_length > 0.0 && due(config.path_length_interval),
                 config.r1_gamma > 0.0 && due(config.r1_interval),

@@ -126,7 +126,7 @@ impl AdaController {
             return Ok(());
         }
         ctx.record("augment/p", &self.p);
-        if target == 0.0 || (ctx.clock().step + 1) % interval != 0 {
+        if target == 0.0 || !(ctx.clock().step + 1).is_multiple_of(interval) {
             return Ok(());
         }
         no_grad(|| {
