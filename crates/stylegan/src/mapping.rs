@@ -84,7 +84,7 @@ impl Mapping {
     pub fn forward(&self, z: &Tensor, labels: Option<&Tensor>, mode: Mode) -> Result<Tensor> {
         let styles = self.styles(z, labels)?;
         if let (Mode::Train, Some(average)) = (mode, &self.average) {
-            no_grad(|| {
+            let _ = no_grad(|| {
                 let mean = styles.f_detach()?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
                 average.shallow_clone().f_lerp_(&mean, 1.0 - AVERAGE_BETA)
             })?;
