@@ -87,7 +87,7 @@ fn convolved(a: &[f64], b: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// Together the bands are what they were taken from: one tap.
+    /// Together the bands are what they were taken from: one tap, as far as the published digits go.
     #[test]
     fn bands_add_up_to_the_image() {
         let bank = bank();
@@ -95,7 +95,7 @@ mod tests {
         for at in 0..bank[0].len() {
             let sum: f64 = bank.iter().map(|band| band[at]).sum();
             let wanted = if at == middle { 1.0 } else { 0.0 };
-            assert!((sum - wanted).abs() < 1e-12, "{at}: {sum}");
+            assert!((sum - wanted).abs() < 1e-10, "{at}: {sum}");
         }
     }
 }
