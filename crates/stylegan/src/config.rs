@@ -201,12 +201,9 @@ impl Config {
         self.validate_batch()?;
         settings::distinct("stylegan.classes", &self.classes)?;
         self.ada.validate("stylegan.ada")?;
-        if self.ada.enabled() && !matches!(self.channels, 1 | 3) {
-            let why =
-                format!("changes colours of 1 or 3 channels, not {}; set ada.pipe to bg", self.channels);
-            if self.ada.pipe.changes_colours() {
-                return refuse("ada.pipe", why);
-            }
+        if self.ada.enabled() && self.ada.pipe.changes_colours() && !matches!(self.channels, 1 | 3) {
+            let why = format!("changes colours of 1 or 3 channels, not {}; use bg", self.channels);
+            return refuse("ada.pipe", why);
         }
         self.ema.validate("stylegan.ema")?;
         self.generator_optimizer.validate("stylegan.generator_optimizer")?;
@@ -312,6 +309,7 @@ mod tests {
         assert!(refuse(&|c| (c.batch, c.minibatch_group) = (16, 3)).contains("groups of 3"));
         assert!(refuse(&|c| c.minibatch_channels = 3).contains("do not divide the 512"));
         assert!(refuse(&|c| c.path_length_shrink = 64).contains("which is none"));
+        assert!(refuse(&|c| (c.ada, c.channels) = (AdaConfig::bgc(), 4)).contains("use bg"));
         assert!(refuse(&|c| c.mapping_lr = 0.0).contains("mapping_lr"));
         for [height, width] in [[64, 64], [48, 64], [96, 64], [16, 16], [1024, 1024], [80, 112]] {
             let config = Config { size: height, width, ..Config::default() };

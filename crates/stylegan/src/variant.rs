@@ -102,8 +102,8 @@ impl Variant for StyleGan {
     /// the discriminator's loss; every few steps R1. Regularisers are lazy: multiplied by the steps in between.
     fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
         let Self { config, generator, discriminator, generator_player, discriminator_player, ada, .. } = self;
-        let &mut Config { size, channels, batch, micro_batches, loss, .. } = config;
-        let parts = take(ctx, config, data.next()?, [batch, channels, size])?;
+        let &mut Config { batch, micro_batches, loss, .. } = config;
+        let parts = take(ctx, config, data.next()?)?;
         let (size, share) = (batch / micro_batches, 1.0 / micro_batches as f64);
         let noise = ctx.noise();
         let shown = |ada: &AdaController, images: &Tensor| ctx.laid_out(&ada.apply(noise, images)?);
@@ -207,20 +207,16 @@ fn of_biases(_: &str, parameter: &Tensor) -> Result<Option<Tensor>> {
 }
 
 /// A batch in its parts.
-fn take(
-    ctx: &StepCtx,
-    config: &Config,
-    batch: ImageBatch,
-    [count, channels, height]: [i64; 3],
-) -> Result<Vec<Part>> {
-    shape("batch", &batch.images, &[count, channels, height, config.image()[1]])?;
+fn take(ctx: &StepCtx, config: &Config, batch: ImageBatch) -> Result<Vec<Part>> {
+    let [height, width] = config.image();
+    shape("batch", &batch.images, &[config.batch, config.channels, height, width])?;
     let real = ctx.laid_out(&batch.images)?;
     let labels = match (config.conditional, batch.labels) {
         (false, _) => None,
         (true, Some(labels)) => Some(labels),
         (true, None) => return Err(Error::config("data", "has no classes to learn from")),
     };
-    let size = count / config.micro_batches;
+    let size = config.batch / config.micro_batches;
     (0..config.micro_batches)
         .map(|n| {
             let cut = |tensor: &Tensor| tensor.f_narrow(0, n * size, size);

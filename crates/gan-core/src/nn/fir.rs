@@ -93,8 +93,11 @@ pub fn fir_filter(taps: &[f64]) -> Result<Tensor> {
 /// # Errors
 /// A filter that is larger than the padded image; LibTorch's.
 pub fn upfirdn2d(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
+    let dims: Vec<i64> = (0..filter.dim() as i64).collect();
+    let filter = if fir.correlates { filter.shallow_clone() } else { filter.f_flip(&dims)? };
+    let filter = filter.f_mul_scalar(fir.gain.powf(dims.len() as f64 / 2.0))?;
     if is_channels_last(x) && gan_sys::fir::takes(x) {
-        return in_one_pass(x, filter, fir);
+        return in_one_pass(x, &filter, fir);
     }
     let _precise = full_precision(x.device())?;
     let (n, c, h, w) = x.size4()?;
@@ -109,11 +112,7 @@ pub fn upfirdn2d(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
         y = y.f_constant_pad_nd(fir.padding)?;
     }
     let [down_x, down_y] = fir.down;
-    let lines = filter.dim() as i64;
-    let gain = fir.gain.powf(lines as f64 / 2.0);
-    let dims: Vec<i64> = (0..lines).collect();
-    let filter = if fir.correlates { filter.shallow_clone() } else { filter.f_flip(&dims)? };
-    let filter = filter.f_mul_scalar(gain)?.f_to_kind(x.kind())?;
+    let filter = filter.f_to_kind(x.kind())?;
     let pass = |y: &Tensor, height: i64, width: i64, stride: [i64; 2]| -> Result<Tensor> {
         let kernel = filter.f_reshape([1, 1, height, width])?.f_expand([c, 1, height, width], false)?;
         Ok(y.f_conv2d::<&Tensor>(&kernel, None, stride, [0i64; 2], [1i64; 2], c)?)
@@ -125,17 +124,15 @@ pub fn upfirdn2d(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
     }
 }
 
-/// The same without the zeros in memory, or two such passes for a filter of one direction.
+/// The same without the zeros in memory, or two such passes for a filter of one direction. `filter` is laid over the image as it
+/// is, the gain in it.
 fn in_one_pass(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
-    let dims: Vec<i64> = (0..filter.dim() as i64).collect();
-    let filter = if fir.correlates { filter.shallow_clone() } else { filter.f_flip(&dims)? };
-    let filter = filter.f_mul_scalar(fir.gain.powf(dims.len() as f64 / 2.0))?;
     let ([up_x, up_y], [down_x, down_y], [left, right, above, below]) = (fir.up, fir.down, fir.padding);
     let across = Line { up: up_x, down: down_x, before: left, after: right };
     let along = Line { up: up_y, down: down_y, before: above, after: below };
     let still = Line { up: 1, down: 1, before: 0, after: 0 };
     match filter.size()[..] {
-        [_, _] => Ok(gan_sys::fir::fir(x, &filter, across, along)?),
+        [_, _] => Ok(gan_sys::fir::fir(x, filter, across, along)?),
         [_] => {
             let half = gan_sys::fir::fir(x, &filter.f_unsqueeze(0)?, across, still)?;
             Ok(gan_sys::fir::fir(&half, &filter.f_unsqueeze(1)?, still, along)?)

@@ -101,17 +101,10 @@ impl AdaPipe {
         Some(match word {
             "none" => none,
             "blit" => Self { xflip: 1.0, rotate90: 1.0, xint: 1.0, ..none },
-            "geom" => Self { xflip: 0.0, rotate90: 0.0, xint: 0.0, ..Self::BG },
-            "color" => Self {
-                xflip: 0.0,
-                rotate90: 0.0,
-                xint: 0.0,
-                scale: 0.0,
-                rotate: 0.0,
-                aniso: 0.0,
-                xfrac: 0.0,
-                ..Self::BGC
-            },
+            "geom" => Self { scale: 1.0, rotate: 1.0, aniso: 1.0, xfrac: 1.0, ..none },
+            "color" => {
+                Self { brightness: 1.0, contrast: 1.0, lumaflip: 1.0, hue: 1.0, saturation: 1.0, ..none }
+            }
             "filter" => Self { imgfilter: 1.0, ..none },
             "noise" => Self { noise: 1.0, ..none },
             "cutout" => Self { cutout: 1.0, ..none },
