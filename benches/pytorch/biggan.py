@@ -166,7 +166,7 @@ class BigGan:
         self.updates, self.sink = 0, open(os.devnull, "w")
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
-            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+            self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
         if mode == "compile":
             self.netG, self.netD = torch.compile(self.netG), torch.compile(self.netD)
 
@@ -213,7 +213,7 @@ class Sampling:
         self.net = Generator().apply(initialise).eval()
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
-            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+            self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
         if mode == "compile":
             self.net = torch.compile(self.net)
 
@@ -221,4 +221,4 @@ class Sampling:
         for _ in range(1000 // BATCH):
             with torch.no_grad(), self.autocast():
                 images = self.net(*draw())
-            ((images.float() + 1) * 127.5).to(torch.uint8).numpy()
+            ((images.float() + 1) * 127.5).to(torch.uint8).cpu().numpy()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch's side of the benchmarks: training loops as its users write them, driven line by line.
 
-    peer.py CASE [--mode eager|compile|bf16] [--threads 2] [--data FOLDER] [--workers N]
+    peer.py CASE [--mode eager|compile|bf16] [--threads 2] [--device cpu] [--data FOLDER] [--workers N]
 
 Cases
     dcgan-64-f32    DCGAN as in PyTorch's own example: 64x64x3, latent 100, widths 64, batch 64
@@ -39,6 +39,7 @@ It reads commands from standard input and answers each with one line of JSON:
 Whoever asks warms up first: the first iterations allocate, and with `compile` they compile.
 Workers of a loader run ahead, so that one batch costs nothing and the next twice its time: there, all
 K numbers are the mean, and what was loaded ahead while nobody asked is drawn before the clock starts.
+A GPU works behind the program's back: there too they are the mean, of what it had done in the end.
 The reals are the same few random batches in memory, over and over, so that nothing but training is timed.
 """
 
@@ -118,7 +119,7 @@ class Dcgan:
         self.sink = open(os.devnull, "w")
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
-            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+            self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
         if mode == "compile":
             self.netG, self.netD = torch.compile(self.netG), torch.compile(self.netD)
 
@@ -134,7 +135,7 @@ class Dcgan:
         label = torch.full((self.batch,), 1.0)
         with self.autocast():
             output = self.netD(real)
-            errD_real = self.criterion(output, label)
+        errD_real = self.criterion(output.float(), label)
         errD_real.backward()
         D_x = output.mean().item()
 
@@ -143,7 +144,7 @@ class Dcgan:
         with self.autocast():
             fake = self.netG(noise)
             output = self.netD(fake.detach())
-            errD_fake = self.criterion(output, label)
+        errD_fake = self.criterion(output.float(), label)
         errD_fake.backward()
         D_G_z1 = output.mean().item()
         errD = errD_real + errD_fake
@@ -154,7 +155,7 @@ class Dcgan:
         label.fill_(1.0)
         with self.autocast():
             output = self.netD(fake)
-            errG = self.criterion(output, label)
+        errG = self.criterion(output.float(), label)
         errG.backward()
         D_G_z2 = output.mean().item()
         self.optimizerG.step()
@@ -494,6 +495,7 @@ def main() -> None:
     parser.add_argument("case", choices=cases)
     parser.add_argument("--mode", choices=["eager", "compile", "bf16"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N; for training, sampling and translation")
     parser.add_argument("--data", type=Path, help="folder of pictures for the case `loader`")
     parser.add_argument("--workers", type=int, default=2, help="processes that load, for the case `loader`")
     options = parser.parse_args()
@@ -501,7 +503,9 @@ def main() -> None:
     mode = options.mode or ("bf16" if options.case in in_bf16 else "eager")
 
     torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
     torch.manual_seed(1)
+    on_gpu = torch.get_default_device().type != "cpu"
     if options.case == "loader":
         if options.data is None:
             parser.error("the case `loader` needs --data FOLDER")
@@ -537,12 +541,17 @@ def main() -> None:
             case ["run", count] if count.isdigit():
                 for _ in range(getattr(work, "ahead", 0)):
                     work.iteration()
+                if on_gpu:
+                    torch.accelerator.synchronize()
                 ends = [time.perf_counter()]
                 for _ in range(int(count)):
                     work.iteration()
                     ends.append(time.perf_counter())
+                if on_gpu:
+                    torch.accelerator.synchronize()
+                    ends[-1] = time.perf_counter()
                 seconds = [end - start for start, end in zip(ends, ends[1:])]
-                if isinstance(work, Loader):
+                if on_gpu or isinstance(work, Loader):
                     seconds = [(ends[-1] - ends[0]) / len(seconds)] * len(seconds)
                 answer = {"seconds": seconds, "peak_mb": peak_mb()}
             case ["quit"]:

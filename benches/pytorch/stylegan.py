@@ -378,7 +378,7 @@ class StyleGan:
         self.steps, self.sink = 0, open(os.devnull, "w")
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
-            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+            self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
 
     @staticmethod
     def adam(network: nn.Module, interval: int) -> torch.optim.Adam:
@@ -477,7 +477,7 @@ class Sampling:
         self.net = Generator(LARGE["size"], LARGE["mapping_layers"]).eval().requires_grad_(False)
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
-            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+            self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
         if mode == "compile":
             self.net = torch.compile(self.net)
 
@@ -485,4 +485,4 @@ class Sampling:
         for _ in range(self.IMAGES // BATCH):
             with torch.no_grad(), self.autocast():
                 images = self.net(torch.randn(BATCH, LATENT))
-            (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8).numpy()
+            (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu().numpy()

@@ -82,7 +82,7 @@ class CycleGan:
         self.iterations, self.sink = 0, open(os.devnull, "w")
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
-            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+            self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
         if mode == "compile":
             self.there, self.back = torch.compile(self.there), torch.compile(self.back)
             self.judge_a, self.judge_b = torch.compile(self.judge_a), torch.compile(self.judge_b)
@@ -133,7 +133,7 @@ class Translation:
         self.image = torch.rand(1, 3, 1024, 1024) * 2 - 1
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
-            self.autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+            self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
         if mode == "compile":
             self.net = torch.compile(self.net)
 

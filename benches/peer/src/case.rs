@@ -158,7 +158,8 @@ impl Work {
         );
         let named = if in_bf16 { "bf16" } else { "f32" };
         let precision = options.precision.as_deref().unwrap_or(named);
-        let policy = DevicePolicy::resolve(&options.device, precision, options.threads)?;
+        let mut policy = DevicePolicy::resolve(&options.device, precision, options.threads)?;
+        policy.channels_last &= !options.planes;
         policy.apply();
         if matches!(options.case, Case::Translate1024 | Case::Translate1024Tiled) {
             let tiled = options.case == Case::Translate1024Tiled;

@@ -24,7 +24,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use gan_core::device::DevicePolicy;
 use serde_json::json;
+use tch::Device;
 
 use case::{Case, Work};
 
@@ -40,6 +42,9 @@ struct Options {
     /// f32 or bf16, if not the one that the case is named after.
     #[arg(long)]
     precision: Option<String>,
+    /// Whether images are planes (NCHW) instead of channels-last.
+    #[arg(long)]
+    planes: bool,
     /// cpu or cuda:N.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -67,6 +72,7 @@ fn main() -> ExitCode {
 /// Answers commands until `quit` or the end of input.
 fn serve(options: &Options) -> Result<()> {
     let mut work = Work::new(options)?;
+    let device = DevicePolicy::resolve(&options.device, "f32", 0)?.device;
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line.context("standard input ended badly")?;
@@ -77,7 +83,7 @@ fn serve(options: &Options) -> Result<()> {
             }
             ["run", count] => {
                 let count = count.parse().with_context(|| format!("`{count}` is no number of iterations"))?;
-                json!({"seconds": run(&mut work, count)?, "peak_mb": peak_mb()})
+                json!({"seconds": run(&mut work, count, device)?, "peak_mb": peak_mb()})
             }
             ["quit"] => break,
             _ => bail!("expected `hello`, `run K` or `quit`, got `{line}`"),
@@ -90,10 +96,11 @@ fn serve(options: &Options) -> Result<()> {
 /// Seconds of each of `count` iterations. A loader runs ahead, so that one batch costs nothing and
 /// the next twice its time: there all numbers are the mean, and what was loaded ahead while nobody
 /// asked is drawn before the clock starts.
-fn run(work: &mut Work, count: usize) -> Result<Vec<f64>> {
+fn run(work: &mut Work, count: usize, device: Device) -> Result<Vec<f64>> {
     for _ in 0..work.ahead() {
         work.iteration()?;
     }
+    wait_for(device);
     let mut seconds = Vec::with_capacity(count);
     let mut last = Instant::now();
     for _ in 0..count {
@@ -102,11 +109,23 @@ fn run(work: &mut Work, count: usize) -> Result<Vec<f64>> {
         seconds.push((now - last).as_secs_f64());
         last = now;
     }
-    if matches!(work, Work::Loader(_)) {
+    wait_for(device);
+    if let Some(seconds) = seconds.last_mut() {
+        *seconds += last.elapsed().as_secs_f64();
+    }
+    // Neither a loader that works ahead nor a GPU behind the program's back has times of single iterations.
+    if device.is_cuda() || matches!(work, Work::Loader(_)) {
         let mean = seconds.iter().sum::<f64>() / count.max(1) as f64;
         seconds.fill(mean);
     }
     Ok(seconds)
+}
+
+/// Until a GPU has done what it was told.
+fn wait_for(device: Device) {
+    if let Device::Cuda(index) = device {
+        tch::Cuda::synchronize(index as i64);
+    }
 }
 
 /// The most memory this process has held, in MB of 2^20 bytes; null where the system does not say.

@@ -14,8 +14,9 @@ use gan_core::variant::{Generate, GenerateOptions, Variant};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
+use gan_testkit::{device, reference};
 use std::path::Path;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 fn named(count: usize) -> Vec<String> {
     (0..count).map(|class| format!("class {class}")).collect()
@@ -45,7 +46,7 @@ fn check(config: &Config) {
     let shape = [config.batch, 2, config.size, config.size];
     contract::check(&Subject {
         variant: &|seed| BigGan::new(config.clone(), &policy, seed).expect("biggan"),
-        source: &|| Box::new(Synthetic::new(shape, 3, 5, Device::Cpu)),
+        source: &|| Box::new(Synthetic::new(shape, 3, 5, device())),
     });
 }
 
@@ -96,9 +97,9 @@ fn every_size_and_form_fits_together() {
                 discriminator_width: width,
                 ..tiny()
             };
-            let gan = BigGan::new(config, &DevicePolicy::reference(), 1).expect("biggan");
-            let z = Tensor::zeros([2, 2520], (Kind::Float, Device::Cpu));
-            let labels = Tensor::from_slice(&[0i64, 2]);
+            let gan = BigGan::new(config, &reference(), 1).expect("biggan");
+            let z = Tensor::zeros([2, 2520], (Kind::Float, device()));
+            let labels = Tensor::from_slice(&[0i64, 2]).to_device(device());
             let images = gan.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images");
             assert_eq!(images.size(), [2, 2, size, size]);
             assert_eq!(gan.judge(&images, Some(&labels)).expect("a judge").expect("logits").size(), [2]);
@@ -165,7 +166,7 @@ fn recorded(golden: &Golden) -> Config {
 
 /// Both networks with recorded weights.
 fn networks(golden: &Golden, config: &Config) -> (Generator, Parameters, Discriminator, Parameters) {
-    let policy = DevicePolicy::reference();
+    let policy = reference();
     let classes = config.classes.len() as i64;
     let mut weights = Parameters::new(&policy, 1);
     let generator = Generator::new(weights.root(), config, classes).expect("generator");
@@ -234,7 +235,7 @@ fn orthogonal_regularisation_is_the_reference() {
 fn a_first_step_as_runs_take_it_is_the_reference() {
     for name in RECORDED {
         let golden = Golden::open(name);
-        let policy = DevicePolicy { channels_last: true, ..DevicePolicy::reference() };
+        let policy = DevicePolicy { channels_last: true, ..reference() };
         let mut gan = BigGan::new(recorded(&golden), &policy, 1).expect("biggan");
         for (player, net) in gan.players_mut().into_iter().zip(["G", "D"]) {
             player.parameters().load(&golden.under(&format!("state/{net}/"))).expect("reference names");
@@ -261,7 +262,7 @@ fn training_steps_are_the_reference() {
     for name in RECORDED {
         let golden = Golden::open(name);
         let config = recorded(&golden);
-        let policy = DevicePolicy::reference();
+        let policy = reference();
         let mut gan = BigGan::new(config.clone(), &policy, 1).expect("biggan");
         for (player, net) in gan.players_mut().into_iter().zip(["G", "D"]) {
             player.parameters().load(&golden.under(&format!("state/{net}/"))).expect("reference names");
@@ -313,7 +314,7 @@ fn training_steps_are_the_reference() {
 
 /// An average of the generator that begins as it is now.
 fn average(gan: &BigGan, config: &Config) -> Ema {
-    let mut copy = Parameters::new(&DevicePolicy::reference(), 1);
+    let mut copy = Parameters::new(&reference(), 1);
     let _ = Generator::new(copy.root(), config, config.classes.len() as i64).expect("generator");
     Ema::new(config.ema, copy, gan.players()[0].parameters()).expect("average")
 }
@@ -360,12 +361,12 @@ fn networks_are_read_off_their_weights() {
             (size, channels, form, latent, embedding, hierarchical, widths, attention.0)
         };
         assert_eq!(facts(&config), facts(&wanted), "{name}");
-        let gan = BigGan::new(config, &DevicePolicy::reference(), 1).expect("biggan");
+        let gan = BigGan::new(config, &reference(), 1).expect("biggan");
         gan.players()[0].parameters().load(&weights).expect("all weights");
         gan.players()[1].parameters().load(&d_weights).expect("all weights");
     }
     let refused = |name: &str, size: &[i64]| {
-        let weights = vec![(name.to_owned(), Tensor::zeros(size, (Kind::Float, Device::Cpu)))];
+        let weights = vec![(name.to_owned(), Tensor::zeros(size, (Kind::Float, device())))];
         published::generator(weights, Path::new("x.pth"), 1.0).expect_err("refused").to_string()
     };
     assert!(refused("conv.weight", &[1, 1]).contains("x.pth"));
@@ -383,7 +384,7 @@ fn the_authors_weights_make_the_authors_pictures() {
             truncation.parse().expect("a number"),
         )
         .expect("a generator");
-        let mut parameters = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut parameters = Parameters::new(&reference(), 1);
         let generator =
             Generator::new(parameters.root(), &config, config.classes.len() as i64).expect("generator");
         parameters.load(&weights).expect("all weights");
@@ -436,7 +437,7 @@ fn standing_statistics_are_the_reference() {
         norm_statistics: NormStatistics::Standing,
         ..Config::default()
     };
-    let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+    let mut weights = Parameters::new(&reference(), 1);
     let generator = Generator::new(weights.root(), &config, of("n_classes")).expect("generator");
     weights.load(&golden.under("state/G/")).expect("reference names");
     let forward =

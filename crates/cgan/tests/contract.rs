@@ -23,7 +23,8 @@ use gan_core::variant::{Generate, GenerateOptions, Variant};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
-use tch::{Device, Kind, Tensor};
+use gan_testkit::{device, reference};
+use tch::{Kind, Tensor};
 
 fn named(count: usize) -> Vec<String> {
     (0..count).map(|class| format!("class {class}")).collect()
@@ -96,7 +97,7 @@ impl Source<ImageBatch> for WithAttributes {
 fn check(config: &Config) {
     let policy = contract::policy();
     let shape = [4, 2, config.size, config.size];
-    let synthetic = || Synthetic::new(shape, 3, 5, Device::Cpu);
+    let synthetic = || Synthetic::new(shape, 3, 5, device());
     contract::check(&Subject {
         variant: &|seed| Cgan::new(config.clone(), &policy, seed).expect("cgan"),
         source: &|| match config.condition {
@@ -129,9 +130,9 @@ fn the_contract_is_kept_with_attributes_and_without_conditions_for_some() {
 fn every_size_and_channel_count_fits_together() {
     for (size, channels) in [(16, 1), (32, 2), (64, 3), (128, 4)] {
         let config = Config { size, channels, generator_width: 1, discriminator_width: 1, ..tiny() };
-        let gan = Cgan::new(config, &DevicePolicy::reference(), 1).expect("cgan");
-        let z = Tensor::zeros([2, 8], (Kind::Float, Device::Cpu));
-        let labels = Tensor::from_slice(&[0i64, 2]);
+        let gan = Cgan::new(config, &reference(), 1).expect("cgan");
+        let z = Tensor::zeros([2, 8], (Kind::Float, device()));
+        let labels = Tensor::from_slice(&[0i64, 2]).to_device(device());
         let images = gan.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images");
         assert_eq!(images.size(), [2, channels, size, size]);
         assert_eq!(gan.judge(&images, Some(&labels)).expect("a judge").expect("logits").size(), [2]);
@@ -144,9 +145,9 @@ fn every_size_and_channel_count_fits_together() {
 #[test]
 fn conditions_matter_to_both_players() {
     for config in forms() {
-        let gan = Cgan::new(config.clone(), &DevicePolicy::reference(), 1).expect("cgan");
-        let z = Tensor::ones([1, 8], (Kind::Float, Device::Cpu));
-        let [first, second] = [0i64, 1].map(|class| Tensor::from_slice(&[class]));
+        let gan = Cgan::new(config.clone(), &reference(), 1).expect("cgan");
+        let z = Tensor::ones([1, 8], (Kind::Float, device()));
+        let [first, second] = [0i64, 1].map(|class| Tensor::from_slice(&[class]).to_device(device()));
         let image = |label| gan.generate(&z, Some(label), &GenerateOptions::default()).expect("an image");
         assert_ne!(image(&first), image(&second), "{:?}", config.generator_condition);
         let judged = |label| gan.judge(&image(&first), Some(label)).expect("a judge").expect("logits");
@@ -165,44 +166,43 @@ fn conditions_are_told_scaled_and_withheld() {
         discriminator_condition: DiscriminatorCondition::Planes,
         ..tiny()
     };
-    let conditions = Conditions::new(&config, Device::Cpu).expect("conditions");
-    let raw = Tensor::from_slice2(&[[45f32, 1.0], [-90.0, 0.0]]);
+    let conditions = Conditions::new(&config, device()).expect("conditions");
+    let raw = Tensor::from_slice2(&[[45f32, 1.0], [-90.0, 0.0]]).to_device(device());
     let told = conditions.told(&raw).expect("told");
-    assert_eq!(told, Tensor::from_slice2(&[[0.5f32, 1.0, 1.0], [-1.0, -1.0, 1.0]]));
-    let draws = Tensor::from_slice(&[0.6f32, 0.4]);
+    assert_eq!(told, Tensor::from_slice2(&[[0.5f32, 1.0, 1.0], [-1.0, -1.0, 1.0]]).to_device(device()));
+    let draws = Tensor::from_slice(&[0.6f32, 0.4]).to_device(device());
     let withheld = conditions.withheld(&told, &draws, 0.5).expect("withheld");
-    assert_eq!(withheld, Tensor::from_slice2(&[[0.5f32, 1.0, 1.0], [0.0, 0.0, 0.0]]));
-    assert!(conditions.told(&Tensor::from_slice2(&[[1f32]])).is_err());
+    assert_eq!(withheld, Tensor::from_slice2(&[[0.5f32, 1.0, 1.0], [0.0, 0.0, 0.0]]).to_device(device()));
+    assert!(conditions.told(&Tensor::from_slice2(&[[1f32]]).to_device(device())).is_err());
 
-    let gan = Cgan::new(config, &DevicePolicy::reference(), 1).expect("cgan");
-    let drawn = gan.draw_labels(&Streams::new(1, 0, 0, Device::Cpu), 200).expect("labels").expect("some");
+    let gan = Cgan::new(config, &reference(), 1).expect("cgan");
+    let drawn = gan.draw_labels(&Streams::new(1, 0, 0, device()), 200).expect("labels").expect("some");
     let (angles, hats) = (drawn.select(1, 0), drawn.select(1, 1));
     assert!(angles.min().double_value(&[]) < -80.0 && angles.max().double_value(&[]) > 80.0);
     assert!(hats.eq_tensor(&hats.round()).all().int64_value(&[]) == 1);
     assert!((hats.mean(Kind::Float).double_value(&[]) - 0.5).abs() < 0.2);
 
-    let classes = Conditions::new(&Config { label_dropout: 0.5, ..tiny() }, Device::Cpu).expect("conditions");
-    let told = classes.told(&Tensor::from_slice(&[2i64, 1])).expect("told");
+    let classes = Conditions::new(&Config { label_dropout: 0.5, ..tiny() }, device()).expect("conditions");
+    let told = classes.told(&Tensor::from_slice(&[2i64, 1]).to_device(device())).expect("told");
     let withheld = classes.withheld(&told, &draws, 0.5).expect("withheld");
-    assert_eq!(withheld, Tensor::from_slice(&[2i64, 3]));
-    let vectors = Tensor::from_slice2(&[[0f32, 0.0, 1.0], [0.0, 0.0, 0.0]]);
+    assert_eq!(withheld, Tensor::from_slice(&[2i64, 3]).to_device(device()));
+    let vectors = Tensor::from_slice2(&[[0f32, 0.0, 1.0], [0.0, 0.0, 0.0]]).to_device(device());
     assert_eq!(classes.vector(&withheld).expect("vectors"), vectors);
-    let never = Conditions::new(&tiny(), Device::Cpu).expect("conditions");
-    assert!(never.none(1, Device::Cpu).expect_err("never").to_string().contains("label_dropout"));
+    let never = Conditions::new(&tiny(), device()).expect("conditions");
+    assert!(never.none(1, device()).expect_err("never").to_string().contains("label_dropout"));
 }
 
 #[test]
 fn without_classes_there_is_nothing_to_learn() {
-    let refuse =
-        |config: Config| Cgan::new(config, &DevicePolicy::reference(), 1).expect_err("refused").to_string();
+    let refuse = |config: Config| Cgan::new(config, &reference(), 1).expect_err("refused").to_string();
     assert!(refuse(Config { classes: Vec::new(), ..tiny() }).contains("cgan.classes: none are named"));
     let attributes = Config { condition: Condition::Attributes, ..tiny() };
     assert!(refuse(attributes).contains("attributes.csv"));
-    let policy = DevicePolicy::reference();
+    let policy = reference();
     let mut gan = Cgan::new(tiny(), &policy, 1).expect("cgan");
     let recorder = Recorder::default();
     let ctx = StepCtx::new(Clock::default(), &policy, &Solo, &recorder, 1);
-    let mut unlabelled = Synthetic::new([4, 2, 16, 16], 0, 5, Device::Cpu);
+    let mut unlabelled = Synthetic::new([4, 2, 16, 16], 0, 5, device());
     let error = gan.step(&ctx, &mut unlabelled).expect_err("no labels").to_string();
     assert!(error.contains("has no classes"), "{error}");
 }
@@ -232,13 +232,13 @@ fn golden_config(golden: &Golden, dropout: f64) -> Config {
 fn forward_passes_are_the_reference() {
     let golden = Golden::open("cgan");
     let config = golden_config(&golden, 0.4);
-    let conditions = Conditions::new(&config, Device::Cpu).expect("conditions");
+    let conditions = Conditions::new(&config, device()).expect("conditions");
     let labels = golden.tensor("in/labels");
     for mode in [Mode::Train, Mode::Eval] {
-        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut weights = Parameters::new(&reference(), 1);
         let generator = Generator::new(weights.root(), &config, &conditions).expect("generator");
         weights.load(&golden.under("state/G/")).expect("reference names");
-        let mut d_weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut d_weights = Parameters::new(&reference(), 1);
         let discriminator =
             Discriminator::new(d_weights.root(), &config, &conditions).expect("discriminator");
         d_weights.load(&golden.under("state/D/")).expect("reference names");
@@ -263,7 +263,7 @@ fn forward_passes_are_the_reference() {
 fn training_steps_are_the_reference() {
     let golden = Golden::open("cgan");
     for (prefix, dropout) in [("", 0.4), ("nodrop_", 0.0)] {
-        let policy = DevicePolicy { threads: 2, ..DevicePolicy::reference() };
+        let policy = DevicePolicy { threads: 2, ..reference() };
         let mut gan = Cgan::new(golden_config(&golden, dropout), &policy, 1).expect("cgan");
         for (player, net) in gan.players().into_iter().zip(["G", "D"]) {
             player.parameters().load(&golden.under(&format!("state/{net}/"))).expect("reference names");

@@ -11,7 +11,8 @@ use gan_core::variant::{Direction, PreviewCtx, Translate, Variant};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
-use tch::{Device, Tensor};
+use gan_testkit::{device, reference};
+use tch::Tensor;
 
 fn tiny() -> Config {
     let adam = AdamConfig::new(2e-4, 0.5);
@@ -41,7 +42,7 @@ fn the_contract_is_kept() {
         let sides = [config.channels_a, config.channels_b].map(|channels| [config.batch, channels, 24, 26]);
         contract::check(&Subject {
             variant: &|seed| CycleGan::new(config.clone(), &policy, seed).expect("cyclegan"),
-            source: &|| Box::new(Synthetic::pairs(sides, 5, Device::Cpu)),
+            source: &|| Box::new(Synthetic::pairs(sides, 5, device())),
         });
     }
 }
@@ -49,24 +50,24 @@ fn the_contract_is_kept() {
 #[test]
 fn both_directions_keep_the_size() {
     let config = Config { channels_a: 1, channels_b: 3, identity: 0.0, ..tiny() };
-    let gan = CycleGan::new(config, &DevicePolicy::reference(), 1).expect("cyclegan");
+    let gan = CycleGan::new(config, &reference(), 1).expect("cyclegan");
     for (direction, from, to) in [(Direction::A2b, 1, 3), (Direction::B2a, 3, 1)] {
         assert_eq!(gan.channels(direction).expect("channels"), [from, to]);
-        let images = Tensor::zeros([2, from, 41, 67], (tch::Kind::Float, Device::Cpu));
+        let images = Tensor::zeros([2, from, 41, 67], (tch::Kind::Float, device()));
         let out = gan.translate(&images, direction).expect("translate");
         assert_eq!((out.size(), out.requires_grad()), (vec![2, to, 41, 67], false));
-        let wrong = Tensor::zeros([2, 4, 41, 67], (tch::Kind::Float, Device::Cpu));
+        let wrong = Tensor::zeros([2, 4, 41, 67], (tch::Kind::Float, device()));
         assert!(gan.translate(&wrong, direction).is_err());
     }
 }
 
 #[test]
 fn previews_show_what_they_are_given() {
-    let policy = DevicePolicy::reference();
+    let policy = reference();
     let mut gan = CycleGan::new(tiny(), &policy, 1).expect("cyclegan");
     let ctx = || PreviewCtx::new(policy, 1);
     assert_eq!(gan.preview(&ctx()).expect("preview").len(), 2, "made up where nothing is given");
-    let pairs = Synthetic::pairs([[3, 3, 24, 26]; 2], 9, Device::Cpu).next().expect("pairs");
+    let pairs = Synthetic::pairs([[3, 3, 24, 26]; 2], 9, device()).next().expect("pairs");
     let real = pairs.a.shallow_clone();
     gan.show(pairs);
     let panels = gan.preview(&ctx()).expect("preview");
@@ -77,7 +78,7 @@ fn previews_show_what_they_are_given() {
 /// The counts of the authors' networks at 256 pixels: ngf = ndf = 64.
 #[test]
 fn parameter_counts_are_the_authors() {
-    let gan = CycleGan::new(Config::default(), &DevicePolicy::reference(), 1).expect("cyclegan");
+    let gan = CycleGan::new(Config::default(), &reference(), 1).expect("cyclegan");
     let counts: Vec<usize> = gan.players().iter().map(|player| player.parameters().count()).collect();
     assert_eq!(counts, [2 * 11_378_179, 2 * 2_764_737]);
 }
@@ -87,7 +88,7 @@ fn parameter_counts_are_the_authors() {
 fn training_steps_are_the_reference() {
     let golden = Golden::open("cyclegan_steps");
     for channels_last in [false, true] {
-        let policy = DevicePolicy { channels_last, threads: 2, ..DevicePolicy::reference() };
+        let policy = DevicePolicy { channels_last, threads: 2, ..reference() };
         let mut gan = CycleGan::new(golden_config(&golden), &policy, 1).expect("cyclegan");
         let nets = [["G_A", "G_B"], ["D_A", "D_B"]];
         for (player, nets) in gan.players().into_iter().zip(nets) {

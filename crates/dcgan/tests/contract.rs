@@ -13,7 +13,8 @@ use gan_core::variant::Variant;
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
-use tch::{Device, Tensor};
+use gan_testkit::{device, reference};
+use tch::Tensor;
 
 fn tiny() -> Config {
     Config {
@@ -41,7 +42,7 @@ fn the_contract_is_kept() {
     ] {
         contract::check(&Subject {
             variant: &|seed| Dcgan::new(Config { loss, game, ..tiny() }, &policy, seed).expect("dcgan"),
-            source: &|| Box::new(Synthetic::new([4, 2, 16, 16], 0, 5, Device::Cpu)),
+            source: &|| Box::new(Synthetic::new([4, 2, 16, 16], 0, 5, device())),
         });
     }
 }
@@ -52,11 +53,11 @@ fn every_size_and_channel_count_fits_together() {
         for channels in 1..=4 {
             let config =
                 Config { size, channels, generator_width: 1, discriminator_width: 1, latent: 3, ..tiny() };
-            let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+            let mut weights = Parameters::new(&reference(), 1);
             let mut root = weights.root();
             let generator = Generator::new(root.sub("g"), &config).expect("generator");
             let discriminator = Discriminator::new(root.sub("d"), &config).expect("discriminator");
-            let z = Tensor::zeros([2, 3], (tch::Kind::Float, Device::Cpu));
+            let z = Tensor::zeros([2, 3], (tch::Kind::Float, device()));
             let images = generator.forward(&z, Mode::Train).expect("images");
             assert_eq!(images.size(), [2, channels, size, size]);
             assert_eq!(discriminator.forward(&images, Mode::Train).expect("logits").size(), [2]);
@@ -69,7 +70,7 @@ fn every_size_and_channel_count_fits_together() {
 /// The published counts of the example's networks at 64x64x3: nz 100, ngf = ndf = 64.
 #[test]
 fn parameter_counts_are_the_examples() {
-    let gan = Dcgan::new(Config::default(), &DevicePolicy::reference(), 1).expect("dcgan");
+    let gan = Dcgan::new(Config::default(), &reference(), 1).expect("dcgan");
     let counts: Vec<usize> = gan.players().iter().map(|player| player.parameters().count()).collect();
     assert_eq!(counts, [3_576_704, 2_765_568]);
 }
@@ -79,10 +80,10 @@ fn forward_passes_are_the_reference() {
     let golden = Golden::open("dcgan");
     let config = golden_config(&golden);
     for mode in [Mode::Train, Mode::Eval] {
-        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut weights = Parameters::new(&reference(), 1);
         let generator = Generator::new(weights.root(), &config).expect("generator");
         weights.load(&golden.under("state/G/")).expect("reference names");
-        let mut d_weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut d_weights = Parameters::new(&reference(), 1);
         let discriminator = Discriminator::new(d_weights.root(), &config).expect("discriminator");
         d_weights.load(&golden.under("state/D/")).expect("reference names");
 
@@ -105,7 +106,7 @@ fn forward_passes_are_the_reference() {
 fn training_steps_are_the_reference() {
     let golden = Golden::open("dcgan");
     for channels_last in [false, true] {
-        let policy = DevicePolicy { channels_last, threads: 2, ..DevicePolicy::reference() };
+        let policy = DevicePolicy { channels_last, threads: 2, ..reference() };
         let mut gan = Dcgan::new(golden_config(&golden), &policy, 1).expect("dcgan");
         for (player, net) in gan.players().into_iter().zip(["G", "D"]) {
             player.parameters().load(&golden.under(&format!("state/{net}/"))).expect("reference names");

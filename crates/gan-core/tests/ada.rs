@@ -2,13 +2,14 @@
 
 use gan_core::augment::AdaPipe;
 use gan_core::random::Streams;
+use gan_testkit::device;
 use gan_testkit::golden::Golden;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 const RECORDED: [&str; 2] = ["sg2_ada", "sg2_ada_grey"];
 
 fn p(value: f64) -> Tensor {
-    Tensor::full([1], value, (Kind::Float, Device::Cpu))
+    Tensor::full([1], value, (Kind::Float, device()))
 }
 
 /// A pipe with one change alone, or by the paper's word for several.
@@ -69,7 +70,7 @@ fn quantiles_are_the_reference() {
         let quantiles: Vec<f64> =
             serde_json::from_value(golden.config()["percentiles"].clone()).expect("quantiles");
         for q in quantiles {
-            let value = |shape: &[i64], value: f64| Tensor::full(shape, value, (Kind::Float, Device::Cpu));
+            let value = |shape: &[i64], value: f64| Tensor::full(shape, value, (Kind::Float, device()));
             let uniform = |tail: &[i64]| value(&[&[n], tail].concat(), q);
             let normal =
                 |tail: &[i64]| uniform(tail).f_mul_scalar(2.0).unwrap().f_sub_scalar(1.0).unwrap().erfinv();
@@ -111,12 +112,12 @@ fn quantiles_are_the_reference() {
 /// A penalty on gradients behind the whole pipe, against finite differences: LibTorch alone has no such derivative.
 #[test]
 fn the_pipe_is_differentiable_twice() {
-    let x = Tensor::randn([2, 3, 24, 24], (Kind::Float, Device::Cpu));
-    let direction = Tensor::randn([2, 3, 24, 24], (Kind::Float, Device::Cpu));
+    let x = Tensor::randn([2, 3, 24, 24], (Kind::Float, device()));
+    let direction = Tensor::randn([2, 3, 24, 24], (Kind::Float, device()));
     let pipe = AdaPipe { imgfilter: 0.0, ..AdaPipe::of("bgcfnc").expect("a pipe") };
     // The square of the length of the gradient of sum(y^3), a function of x.
     let penalty = |x: &Tensor| {
-        let noise = Streams::new(3, 0, 0, Device::Cpu);
+        let noise = Streams::new(3, 0, 0, device());
         let y = pipe.apply(&noise, x, &p(1.0)).expect("augmented");
         let sum = y.pow_tensor_scalar(3).sum(Kind::Float);
         let gradient = Tensor::run_backward(&[sum], &[x], true, true);
@@ -132,8 +133,8 @@ fn the_pipe_is_differentiable_twice() {
 
 #[test]
 fn a_chance_of_nothing_changes_nothing_but_by_resampling() {
-    let noise = Streams::new(1, 0, 0, Device::Cpu);
-    let x = Tensor::randn([2, 3, 24, 24], (Kind::Float, Device::Cpu));
+    let noise = Streams::new(1, 0, 0, device());
+    let x = Tensor::randn([2, 3, 24, 24], (Kind::Float, device()));
     for word in ["color", "noise", "cutout"] {
         let out = pipe(word).apply(&noise, &x, &p(0.0)).expect("augmented");
         assert!(out.allclose(&x, 1e-6, 1e-6, false), "{word}");
@@ -146,11 +147,11 @@ fn a_chance_of_nothing_changes_nothing_but_by_resampling() {
 
 #[test]
 fn images_that_do_not_suit_are_refused_in_a_sentence() {
-    let noise = Streams::new(1, 0, 0, Device::Cpu);
-    let two = Tensor::zeros([1, 2, 24, 24], (Kind::Float, Device::Cpu));
+    let noise = Streams::new(1, 0, 0, device());
+    let two = Tensor::zeros([1, 2, 24, 24], (Kind::Float, device()));
     let error = AdaPipe::BGC.apply(&noise, &two, &p(1.0)).expect_err("two channels").to_string();
     assert!(error.contains("1 or 3 channels"), "{error}");
-    let small = Tensor::zeros([1, 3, 16, 16], (Kind::Float, Device::Cpu));
+    let small = Tensor::zeros([1, 3, 16, 16], (Kind::Float, device()));
     let error = pipe("filter").apply(&noise, &small, &p(1.0)).expect_err("small").to_string();
     assert!(error.contains("more than 21 pixels"), "{error}");
     assert!(

@@ -2,9 +2,10 @@
 
 use gan_core::nn::{Fir, fir_filter, upfirdn2d};
 use gan_sys::format::channels_last;
+use gan_testkit::device;
 use gan_testkit::golden::Golden;
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// One number for both directions, or a list of them.
 fn numbers<const N: usize>(value: &Value, or: i64) -> [i64; N] {
@@ -16,7 +17,7 @@ fn numbers<const N: usize>(value: &Value, or: i64) -> [i64; N] {
 
 /// The filter of a case, as recorded, or a single tap.
 fn filter(golden: &Golden, key: &str) -> Tensor {
-    if golden.has(key) { golden.tensor(key) } else { Tensor::ones([1, 1], (Kind::Float, Device::Cpu)) }
+    if golden.has(key) { golden.tensor(key) } else { Tensor::ones([1, 1], (Kind::Float, device())) }
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn derivatives_go_on() {
         let filter = fir_filter(&[1.0, 3.0, 3.0, 1.0]).expect("a filter");
         for fir in [Fir::doubling(&filter, 2), Fir::halving(&filter, 2), Fir::smoothing(&filter)] {
             for channels in [3, 16, 37, 64] {
-                let plain = Tensor::randn([2, channels, 6, 10], (Kind::Float, Device::Cpu)).to_kind(kind);
+                let plain = Tensor::randn([2, channels, 6, 10], (Kind::Float, device())).to_kind(kind);
                 let x = channels_last(&plain).expect("laid out").set_requires_grad(true);
                 let y = upfirdn2d(&x, &filter, fir).expect("resampled");
                 let wanted = upfirdn2d(&plain.to_kind(Kind::Float), &filter, fir).expect("resampled");
@@ -106,7 +107,7 @@ fn derivatives_go_on() {
 #[test]
 fn a_filter_larger_than_the_image_is_refused() {
     let filter = fir_filter(&[1.0; 7]).expect("a filter");
-    let image = Tensor::zeros([1, 2, 4, 4], (Kind::Float, Device::Cpu));
+    let image = Tensor::zeros([1, 2, 4, 4], (Kind::Float, device()));
     for image in [channels_last(&image).expect("laid out"), image] {
         assert!(upfirdn2d(&image, &filter, Fir::default()).is_err());
     }

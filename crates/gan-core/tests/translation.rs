@@ -8,8 +8,9 @@ use gan_core::translation::{
     ImagePool, Look, Norm, Upsampling,
 };
 use gan_testkit::golden::Golden;
+use gan_testkit::{device, reference};
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 enum Network {
     Generator(Box<Generator>),
@@ -62,7 +63,7 @@ fn networks_are_the_reference() {
     for golden in ["cyclegan_nets", "unet128"].map(Golden::open) {
         for (name, net) in golden.config()["nets"].as_object().expect("nets") {
             for channels_last in [false, true] {
-                let policy = DevicePolicy { channels_last, ..DevicePolicy::reference() };
+                let policy = DevicePolicy { channels_last, ..reference() };
                 let mut weights = Parameters::new(&policy, 1);
                 let network = Network::of(net, &mut weights);
                 assert_eq!(weights.trainable_names(), golden.parameter_names(name), "{name}");
@@ -94,7 +95,8 @@ fn pools_are_the_reference() {
             let noise = Streams::replaying(golden.draws(&format!("pool{capacity}/rng/")));
             let shown: Vec<Tensor> = (0..8)
                 .map(|query| {
-                    let pair = Tensor::from_slice(&[2.0 * f64::from(query), 2.0 * f64::from(query) + 1.0]);
+                    let pair = Tensor::from_slice(&[2.0 * f64::from(query), 2.0 * f64::from(query) + 1.0])
+                        .to_device(device());
                     let pair = pair.to_kind(Kind::Float).view([2, 1, 1, 1]);
                     pool.exchange(&pair, &noise).expect("exchange").flatten(0, -1)
                 })
@@ -102,8 +104,8 @@ fn pools_are_the_reference() {
             golden.check(&format!("out/pool{capacity}/returned"), &Tensor::cat(&shown, 0));
         }
     }
-    let fakes = Tensor::ones([2, 1, 1, 1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-    let noise = Streams::new(1, 0, 0, Device::Cpu);
+    let fakes = Tensor::ones([2, 1, 1, 1], (Kind::Float, device())).set_requires_grad(true);
+    let noise = Streams::new(1, 0, 0, device());
     let shown = ImagePool::new("pool", 0).exchange(&fakes, &noise).expect("exchange");
     assert!(shown == fakes && !shown.requires_grad());
 }
@@ -124,18 +126,18 @@ fn options(kind: GeneratorKind, [inputs, outputs]: [i64; 2], norm: Norm) -> Gene
 }
 
 fn generator(kind: GeneratorKind, inputs: i64, outputs: i64, norm: Norm, scale: i64) -> Generator {
-    let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+    let mut weights = Parameters::new(&reference(), 1);
     let options = GeneratorOptions { dropout: true, scale, ..options(kind, [inputs, outputs], norm) };
     Generator::new(weights.root(), options).expect("generator")
 }
 
 fn noise_image(shape: [i64; 4]) -> Tensor {
-    Streams::new(1, 0, 0, Device::Cpu).normal("image", &shape).expect("draw").tanh()
+    Streams::new(1, 0, 0, device()).normal("image", &shape).expect("draw").tanh()
 }
 
 #[test]
 fn any_rectangle_and_channel_counts_go_through() {
-    let noise = Streams::new(1, 0, 0, Device::Cpu);
+    let noise = Streams::new(1, 0, 0, device());
     let sizes = [(64, 64), (65, 97), (130, 67), (33, 50)];
     for kind in [
         GeneratorKind::Resnet6,
@@ -190,7 +192,7 @@ fn padding_changes_nothing_where_sides_fit() {
 
 #[test]
 fn a_batch_of_one_is_normalised_by_itself_where_asked_for() {
-    let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+    let mut weights = Parameters::new(&reference(), 1);
     let options =
         GeneratorOptions { width: 4, dropout: true, ..options(GeneratorKind::Unet32, [3, 3], Norm::Batch) };
     let network = Generator::new(weights.root(), options).expect("generator");
@@ -207,7 +209,7 @@ fn a_batch_of_one_is_normalised_by_itself_where_asked_for() {
 #[test]
 fn patches_are_as_large_as_the_paper_says() {
     for (halvings, side, patch) in [(1u32, 64, 16), (2, 96, 34), (3, 128, 70)] {
-        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut weights = Parameters::new(&reference(), 1);
         let kind = DiscriminatorKind::Patch;
         let options = DiscriminatorOptions { kind, layers: halvings, inputs: 3, width: 2, norm: Norm::Batch };
         let network = Discriminator::new(weights.root(), options).expect("discriminator");
@@ -227,7 +229,7 @@ fn patches_are_as_large_as_the_paper_says() {
 #[test]
 fn a_scale_without_its_network_is_refused() {
     for (kind, scale) in [(GeneratorKind::Unet64, 2), (GeneratorKind::SuperResolution, 1)] {
-        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut weights = Parameters::new(&reference(), 1);
         let options = GeneratorOptions { scale, ..options(kind, [3, 3], Norm::Instance) };
         let error = Generator::new(weights.root(), options).expect_err("refused").to_string();
         assert!(error.contains("by 2, 4 or 8"), "{error}");
@@ -241,7 +243,7 @@ fn resized_upsampling_has_no_checkerboard() {
     const SIDE: i64 = 160;
     const EDGE: i64 = 64;
     let roughness = |upsampling| {
-        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut weights = Parameters::new(&reference(), 1);
         let options = options(GeneratorKind::Resnet6, [3, 3], Norm::None);
         let network = Generator::new(weights.root(), GeneratorOptions { width: 4, upsampling, ..options })
             .expect("generator");
@@ -250,7 +252,7 @@ fn resized_upsampling_has_no_checkerboard() {
             let _ =
                 if tensor.dim() > 1 { tensor.f_mul_scalar_(10.0).expect("louder") } else { tensor.zero_() };
         }
-        let image = Tensor::full([1, 3, SIDE, SIDE], 0.5, (Kind::Float, Device::Cpu));
+        let image = Tensor::full([1, 3, SIDE, SIDE], 0.5, (Kind::Float, device()));
         let made = network.forward(&image, Look::eval()).expect("forward");
         assert_eq!(made.size(), image.size());
         let inside = made.narrow(2, EDGE, SIDE - 2 * EDGE).narrow(3, EDGE, SIDE - 2 * EDGE);
@@ -264,7 +266,7 @@ fn resized_upsampling_has_no_checkerboard() {
 fn a_residual_generator_begins_with_what_it_is_given() {
     let image = noise_image([1, 3, 32, 32]);
     for kind in [GeneratorKind::Resnet6, GeneratorKind::Unet32] {
-        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut weights = Parameters::new(&reference(), 1);
         let options = GeneratorOptions { residual: true, ..options(kind, [3, 3], Norm::Instance) };
         let made = Generator::new(weights.root(), options)
             .and_then(|network| network.forward(&image, Look::eval()))

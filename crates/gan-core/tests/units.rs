@@ -11,10 +11,11 @@ use gan_core::nn::{
     WeightOptions,
 };
 use gan_core::optim::{Adam, AdamConfig};
+use gan_testkit::device;
 use gan_testkit::golden::Golden;
 use std::collections::HashMap;
 use support::store;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// Plays two training forwards and an evaluation from the recorded state, and compares everything recorded.
 fn follow(
@@ -258,7 +259,7 @@ fn adam_is_pytorchs_down_to_vanishing_gradients() {
         };
         let parameter = golden.tensor(&format!("in/adam{j}/p0")).copy();
         let mut adam = Adam::new(config, &[&parameter]).expect("adam");
-        let go_on = Tensor::zeros([], (Kind::Float, Device::Cpu));
+        let go_on = Tensor::zeros([], (Kind::Float, device()));
         let gradients = golden.under(&format!("in/adam{j}/grad"));
         assert!(!gradients.is_empty());
         for k in 0..gradients.len() {

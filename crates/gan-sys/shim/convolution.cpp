@@ -9,7 +9,7 @@
 //   (winograd.h, winograd_3x3.h), any number of times.
 // - Layers of stride 1 to few channels, a translator's last, and back (few_channels.h), any number of times.
 //
-// Everything else is LibTorch's own; so is, but for the last, every gradient that is differentiated again.
+// Everything else is LibTorch's own, on a GPU all of it; so is, but for the last, every gradient that is differentiated again.
 #include "bilinear.h"
 #include "few_channels.h"
 #include "parallel.h"
@@ -166,6 +166,28 @@ struct Convolution : torch::autograd::Function<Convolution> {
   }
 };
 
+// A border of mirrored pixels. On a GPU LibTorch adds up their gradients in the order in which its threads happen to arrive;
+// here they are folded back line by line.
+struct Mirror : torch::autograd::Function<Mirror> {
+  static Tensor forward(AutogradContext *ctx, const Tensor &x, int64_t border) {
+    ctx->saved_data["border"] = border;
+    return at::reflection_pad2d(x, {border, border, border, border});
+  }
+
+  static Tensor fold(const Tensor &grad, int64_t dim, int64_t border) {
+    int64_t size = grad.size(dim) - 2 * border;
+    Tensor out = grad.narrow(dim, border, size).clone();
+    out.narrow(dim, 1, border).add_(grad.narrow(dim, 0, border).flip(dim));
+    out.narrow(dim, size - 1 - border, border).add_(grad.narrow(dim, border + size, border).flip(dim));
+    return out;
+  }
+
+  static variable_list backward(AutogradContext *ctx, variable_list grads) {
+    int64_t border = ctx->saved_data["border"].toInt();
+    return {fold(fold(grads[0], 2, border), 3, border), Tensor()};
+  }
+};
+
 // Kernels of 4x4, stride 2, a border of one zero.
 struct Halving {
   static Tensor gather(const Tensor &large, const Tensor &weight, const std::optional<Tensor> &bias, const Window &) {
@@ -233,9 +255,15 @@ char *gan_convolution(const Tensor *x, const Tensor *weight, const Tensor *bias,
       *result = new Tensor(bilinear::Gather<Few>::apply(input, kernel, offset, around));
       return;
     }
+    bool on_cpu = input.device().is_cpu();
     if (reflects) {
-      input = at::reflection_pad2d(input, {padding, padding, padding, padding});
+      input = on_cpu ? at::reflection_pad2d(input, {padding, padding, padding, padding}) : Mirror::apply(input, padding);
       padding = 0;
+    }
+    if (!on_cpu) {
+      *result = new Tensor(at::convolution(input, kernel, offset, {stride, stride}, {padding, padding}, {1, 1}, transposed != 0,
+                                           {output_padding, output_padding}, 1));
+      return;
     }
     if (output_padding == 0 && winograd::pays(input, transposed != 0, kernel, stride, padding)) {
       int64_t grown = transposed ? 2 : 1;

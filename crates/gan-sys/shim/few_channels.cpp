@@ -64,6 +64,7 @@ Tensor gather_of(const Tensor &large, const Tensor &weight, const std::optional<
   T *y = out.data_ptr<T>();
   int64_t bands = (height + BAND - 1) / BAND, pitch = inner / PAIR<T>;
   parallel(large.size(0) * bands, [&](int64_t task) {
+    MatrixTiles tiles;
     int64_t image = task / bands, first = task % bands * BAND, last = std::min(height, first + BAND);
     float *sum = own(sums), *product_row = own(products);
     for (int64_t i = 0; i < (last - first) * width; ++i) std::copy_n(offset.begin(), QUAD, sum + i * QUAD);

@@ -215,7 +215,8 @@ char *gan_instance_norm(const Tensor *x, double eps, double slope, Tensor **resu
       *result = new Tensor(InstanceNorm::apply(*x, eps, slope));
       return;
     }
-    Tensor out = InOrder::apply(at::instance_norm(*x, {}, {}, {}, {}, /*use_input_stats=*/true, 0.0, eps, true));
+    Tensor out = at::instance_norm(*x, {}, {}, {}, {}, /*use_input_stats=*/true, 0.0, eps, true);
+    if (x->device().is_cpu()) out = InOrder::apply(out);
     if (slope == 0) out.relu_();
     else if (slope != 1) at::leaky_relu_(out, slope);
     *result = new Tensor(out);

@@ -28,6 +28,13 @@ void product(int64_t m, int64_t k, const float *a, int64_t pitch_a, const float 
   product_of<T>(m, BLOCK, k, a, pitch_a, b, BLOCK, out, pitch_out, add);
 }
 
+// Products of bf16 on an Intel processor set up a thread's matrix tiles (AMX) and take them for set up from then on, while any
+// other kernel of oneDNN's that uses tiles gives them back: the next product would be an illegal instruction. Whoever
+// multiplies bf16 holds one of these, in the thread that does, and leaves nothing set up.
+struct MatrixTiles {
+  ~MatrixTiles() { at::native::cpublas::brgemm_release(); }
+};
+
 // Whether this LibTorch has that product for this processor.
 template <class T>
 bool has_product() {
@@ -35,6 +42,7 @@ bool has_product() {
     std::vector<T> a(BLOCK, 1), b(BLOCK * BLOCK, 1);
     std::vector<float> out(BLOCK);
     auto words = [](const std::vector<T> &x) { return reinterpret_cast<const float *>(x.data()); };
+    MatrixTiles tiles;
     try {
       product<T>(1, BLOCK, words(a), BLOCK / PAIR<T>, words(b), out.data(), BLOCK);
     } catch (const std::exception &) {

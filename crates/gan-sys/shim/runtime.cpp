@@ -109,6 +109,9 @@ int gan_cuda_device_count() {
   }
 }
 
+// Of cuDNN's kernels only those that give the same bits every time.
+void gan_same_bits_on_cuda() { at::globalContext().setDeterministicCuDNN(true); }
+
 // glibc returns large blocks to the system on every free; training asks for the same blocks again a
 // millisecond later and pays page faults each time. 1 = tuned, 0 = not glibc, nothing done.
 int gan_keep_memory() {

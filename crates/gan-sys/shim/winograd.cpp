@@ -137,6 +137,7 @@ Tensor gather_of(const Tensor &large, const Tensor &weight) {
   float *g = taps.data_ptr<float>();
   T *y = out.data_ptr<T>();
   parallel(s.blocks(), [&](int64_t block) {
+    MatrixTiles tiles;
     float *d = own(factors), *m = own(products);
     int64_t first = block * BLOCK, count = std::min(BLOCK, s.tiles() - first);
     for (int64_t t = 0; t < count; ++t) {
@@ -167,6 +168,7 @@ Tensor spread_of(const Tensor &small, const Tensor &weight) {
   float *g = taps.data_ptr<float>();
   T *x = out.data_ptr<T>();
   parallel(s.blocks(), [&](int64_t block) {
+    MatrixTiles tiles;
     float *d = own(factors), *m = own(products);
     int64_t first = block * BLOCK, count = std::min(BLOCK, s.tiles() - first);
     for (int64_t t = 0; t < count; ++t) {
@@ -228,6 +230,7 @@ Tensor weight_gradient_of(const Tensor &small, const Tensor &large) {
         transpose(strip + k * strip_step, strip_pitch, g + k * g_step + base, pitch, some, s.small);
     });
     parallel(s.small / BLOCK * inner / BLOCK, [&](int64_t task) {
+      MatrixTiles tiles;
       float *m = own(products);
       int64_t phase = task % 4, l = task / 4 % (s.large / BLOCK) * BLOCK, c = task / (inner / BLOCK) * BLOCK;
       for (int64_t k = 0; k < PRODUCTS; ++k)

@@ -175,6 +175,7 @@ unsafe extern "C" {
     pub(crate) fn gan_host_reads_end(handle: u64) -> *mut c_char;
     pub(crate) fn gan_load_cuda() -> *mut c_char;
     pub(crate) fn gan_cuda_device_count() -> c_int;
+    pub(crate) fn gan_same_bits_on_cuda();
     pub(crate) fn gan_keep_memory() -> c_int;
     pub(crate) fn gan_cpu_capability() -> *mut c_char;
 }

@@ -99,6 +99,11 @@ pub fn cuda_device_count() -> usize {
     unsafe { ffi::gan_cuda_device_count() }.max(0) as usize
 }
 
+/// Takes of cuDNN's kernels only those that give the same bits every time.
+pub fn same_bits_on_cuda() {
+    unsafe { ffi::gan_same_bits_on_cuda() }
+}
+
 /// Tells glibc to keep freed memory instead of returning it to the system. False elsewhere.
 pub fn keep_memory() -> bool {
     unsafe { ffi::gan_keep_memory() != 0 }

@@ -205,7 +205,7 @@ fn config(seed: u64, images: u64) -> TrainConfig {
 
 /// How the suite's trainer computes: as real runs do, in f32 on one thread. Build the variant with it.
 pub fn policy() -> DevicePolicy {
-    DevicePolicy { channels_last: true, ..DevicePolicy::reference() }
+    DevicePolicy { channels_last: true, ..crate::reference() }
 }
 
 fn weights<V: Variant<Batch = B>, B>(variant: &V) -> BTreeMap<String, Tensor> {

@@ -16,8 +16,9 @@ use gan_core::variant::{Direction, Translate, Variant};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
+use gan_testkit::{device, reference};
 use pix2pix::{Config, Pix2Pix};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 fn tiny() -> Config {
     Config {
@@ -55,7 +56,7 @@ fn the_contract_is_kept() {
     for config in [tiny(), inpainting, enlarging, enlarged_first] {
         contract::check(&Subject {
             variant: &|seed| Pix2Pix::new(config.clone(), &policy, seed).expect("pix2pix"),
-            source: &|| Box::new(Synthetic::pairs(sides(&config), 5, Device::Cpu)),
+            source: &|| Box::new(Synthetic::pairs(sides(&config), 5, device())),
         });
     }
 }
@@ -63,7 +64,7 @@ fn the_contract_is_kept() {
 #[test]
 fn by_pixels_alone_there_is_no_discriminator() {
     let config = Config { adversarial: 0.0, ..tiny() };
-    let policy = DevicePolicy::reference();
+    let policy = reference();
     let mut gan = Pix2Pix::new(config.clone(), &policy, 1).expect("pix2pix");
     let weights = |gan: &Pix2Pix, player: usize| -> Vec<Tensor> {
         gan.players()[player].parameters().trainable().iter().map(|weight| weight.copy()).collect()
@@ -71,7 +72,7 @@ fn by_pixels_alone_there_is_no_discriminator() {
     let before = [weights(&gan, 0), weights(&gan, 1)];
     let recorder = Recorder::default();
     let ctx = StepCtx::new(Clock::default(), &policy, &Solo, &recorder, 1);
-    gan.step(&ctx, &mut Synthetic::pairs(sides(&config), 5, Device::Cpu)).expect("step");
+    gan.step(&ctx, &mut Synthetic::pairs(sides(&config), 5, device())).expect("step");
     assert!(weights(&gan, 0) != before[0] && weights(&gan, 1) == before[1]);
 }
 
@@ -79,7 +80,7 @@ fn by_pixels_alone_there_is_no_discriminator() {
 #[test]
 fn heavy_pixels_count_more() {
     let config = tiny();
-    let policy = DevicePolicy::reference();
+    let policy = reference();
     let loss = |weight: Option<Tensor>| {
         struct Weighted(gan_core::data::SyntheticPairs, Option<Tensor>);
         impl Source<PairBatch> for Weighted {
@@ -97,13 +98,13 @@ fn heavy_pixels_count_more() {
         let mut gan = Pix2Pix::new(config.clone(), &policy, 1).expect("pix2pix");
         let recorder = Recorder::default();
         let ctx = StepCtx::new(Clock::default(), &policy, &Solo, &recorder, 1);
-        let mut data = Weighted(Synthetic::pairs(sides(&config), 5, Device::Cpu), weight);
+        let mut data = Weighted(Synthetic::pairs(sides(&config), 5, device()), weight);
         gan.step(&ctx, &mut data).expect("step");
         let read = recorder.drain();
         read.iter().find(|(name, _)| name == "loss/pixels").expect("recorded").1.mean
     };
-    let even = Tensor::full([1, 1, 32, 40], 2.0, (Kind::Float, Device::Cpu));
-    let left = Tensor::zeros([1, 1, 32, 40], (Kind::Float, Device::Cpu));
+    let even = Tensor::full([1, 1, 32, 40], 2.0, (Kind::Float, device()));
+    let left = Tensor::zeros([1, 1, 32, 40], (Kind::Float, device()));
     let _ = left.narrow(3, 0, 20).fill_(1.0);
     let right = left.ones_like() - &left;
     assert!((loss(None) - loss(Some(even))).abs() < 1e-4);
@@ -113,8 +114,8 @@ fn heavy_pixels_count_more() {
 
 #[test]
 fn the_way_back_is_refused_in_a_sentence() {
-    let gan = Pix2Pix::new(tiny(), &DevicePolicy::reference(), 1).expect("pix2pix");
-    let images = Tensor::zeros([1, 3, 50, 33], (Kind::Float, Device::Cpu));
+    let gan = Pix2Pix::new(tiny(), &reference(), 1).expect("pix2pix");
+    let images = Tensor::zeros([1, 3, 50, 33], (Kind::Float, device()));
     assert_eq!(gan.translate(&images, Direction::A2b).expect("translate").size(), [1, 3, 50, 33]);
     let error = gan.translate(&images, Direction::B2a).expect_err("refused").to_string();
     assert!(error.contains("one way") && error.contains("a2b"), "{error}");
@@ -123,7 +124,7 @@ fn the_way_back_is_refused_in_a_sentence() {
 /// The counts of the authors' networks at 256 pixels: ngf = ndf = 64.
 #[test]
 fn parameter_counts_are_the_authors() {
-    let gan = Pix2Pix::new(Config::default(), &DevicePolicy::reference(), 1).expect("pix2pix");
+    let gan = Pix2Pix::new(Config::default(), &reference(), 1).expect("pix2pix");
     let counts: Vec<usize> = gan.players().iter().map(|player| player.parameters().count()).collect();
     assert_eq!(counts, [54_413_955, 2_768_705]);
 }
@@ -133,7 +134,7 @@ fn parameter_counts_are_the_authors() {
 fn training_steps_are_the_reference() {
     let golden = Golden::open("pix2pix_steps");
     for channels_last in [false, true] {
-        let policy = DevicePolicy { channels_last, threads: 2, ..DevicePolicy::reference() };
+        let policy = DevicePolicy { channels_last, threads: 2, ..reference() };
         let mut gan = Pix2Pix::new(golden_config(&golden), &policy, 1).expect("pix2pix");
         for (player, net) in gan.players().into_iter().zip(["G", "D"]) {
             player.parameters().load(&golden.under(&format!("state/{net}/"))).expect("reference names");

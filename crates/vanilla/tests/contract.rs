@@ -1,14 +1,14 @@
 //! The contract suite, and what the networks are.
 
 use gan_core::data::Synthetic;
-use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
 use gan_core::game::{GameConfig, pack};
 use gan_core::loss::AdversarialLoss;
 use gan_core::nn::{Mode, Parameters};
 use gan_core::variant::Variant;
 use gan_testkit::contract::{self, Subject};
-use tch::{Device, Kind, Tensor};
+use gan_testkit::{device, reference};
+use tch::{Kind, Tensor};
 use vanilla::{Activation, Config, Discriminator, Generator, Vanilla};
 
 fn tiny() -> Config {
@@ -33,7 +33,7 @@ fn the_contract_is_kept() {
         let config = Config { activation, game, size, generator_norm: norm, init_std, ..tiny() };
         contract::check(&Subject {
             variant: &|seed| Vanilla::new(config.clone(), &policy, seed).expect("vanilla"),
-            source: &|| Box::new(Synthetic::new([4, 2, size, size], 0, 5, Device::Cpu)),
+            source: &|| Box::new(Synthetic::new([4, 2, size, size], 0, 5, device())),
         });
     }
 }
@@ -47,7 +47,7 @@ fn presets_are_valid_and_settings_that_cannot_work_are_named() {
     let refuse = |change: fn(&mut Config)| {
         let mut config = tiny();
         change(&mut config);
-        Vanilla::new(config, &DevicePolicy::reference(), 1).expect_err("refused").to_string()
+        Vanilla::new(config, &reference(), 1).expect_err("refused").to_string()
     };
     assert!(refuse(|c| c.size = 65).contains("vanilla.size: 65 is not between 1 and 64"));
     assert!(refuse(|c| c.channels = 0).contains("vanilla.channels"));
@@ -66,7 +66,7 @@ fn presets_are_valid_and_settings_that_cannot_work_are_named() {
 #[test]
 fn parameter_counts_are_the_papers() {
     let config = Config::preset("pacgan-paper").expect("preset");
-    let gan = Vanilla::new(config, &DevicePolicy::reference(), 1).expect("vanilla");
+    let gan = Vanilla::new(config, &reference(), 1).expect("vanilla");
     let counts: Vec<usize> = gan.players().iter().map(|player| player.parameters().count()).collect();
     let generator = 2 * 400 + 3 * 400 * 400 + 4 * 2 * 400 + 401 * 2;
     let discriminator = 9 * 1000 + 2 * 201 * 1000 + 201;
@@ -76,12 +76,12 @@ fn parameter_counts_are_the_papers() {
 #[test]
 fn packed_samples_are_judged_together() {
     let game = GameConfig { pack: 2, ..GameConfig::default() };
-    let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+    let mut weights = Parameters::new(&reference(), 1);
     let discriminator =
         Discriminator::new(weights.root(), &Config { game, ..tiny() }).expect("discriminator");
     let judge =
         |points: &Tensor| discriminator.judge(&pack(points, 2).expect("packs")).expect("verdict").logits;
-    let points = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([4, 2, 1, 1]);
+    let points = Tensor::arange(8, (Kind::Float, device())).view([4, 2, 1, 1]);
     let logits = judge(&points);
     assert_eq!(logits.size(), [2]);
     // The second pair moves, the first verdict does not.
@@ -95,19 +95,21 @@ fn packed_samples_are_judged_together() {
 #[test]
 fn maxout_is_the_largest_of_five() {
     let config = Config { discriminator_layers: 1, discriminator_width: 1, ..tiny() };
-    let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+    let mut weights = Parameters::new(&reference(), 1);
     let discriminator = Discriminator::new(weights.root(), &config).expect("discriminator");
     let values = [
         (
             "layers.0.weight",
-            Tensor::from_slice(&[1f32, 0.0, -1.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.5, 0.5]).view([5, 2]),
+            Tensor::from_slice(&[1f32, 0.0, -1.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.5, 0.5])
+                .to_device(device())
+                .view([5, 2]),
         ),
-        ("layers.0.bias", Tensor::from_slice(&[0f32, 0.0, 0.0, 0.0, 0.25])),
-        ("layers.1.weight", Tensor::from_slice(&[2f32]).view([1, 1])),
-        ("layers.1.bias", Tensor::from_slice(&[1f32])),
+        ("layers.0.bias", Tensor::from_slice(&[0f32, 0.0, 0.0, 0.0, 0.25]).to_device(device())),
+        ("layers.1.weight", Tensor::from_slice(&[2f32]).to_device(device()).view([1, 1])),
+        ("layers.1.bias", Tensor::from_slice(&[1f32]).to_device(device())),
     ];
     weights.load(&values.map(|(name, value)| (name.to_owned(), value))).expect("names and shapes");
-    let points = Tensor::from_slice(&[3f32, -1.0, 0.25, 0.25]).view([2, 2, 1, 1]);
+    let points = Tensor::from_slice(&[3f32, -1.0, 0.25, 0.25]).to_device(device()).view([2, 2, 1, 1]);
     let logits = Vec::<f32>::try_from(discriminator.judge(&points).expect("verdict").logits).expect("values");
     assert_eq!(logits, [7.0, 2.0]); // 2 max(3, -3, -1, 1, 1.25) + 1 and 2 max(.25, -.25, .25, -.25, .5) + 1
 }
@@ -116,9 +118,9 @@ fn maxout_is_the_largest_of_five() {
 fn points_are_free_and_images_are_bounded() {
     let far = |size| {
         let config = Config { size, channels: 2, ..tiny() };
-        let mut weights = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut weights = Parameters::new(&reference(), 1);
         let generator = Generator::new(weights.root(), &config).expect("generator");
-        let z = Tensor::full([3, 2], 1e3, (Kind::Float, Device::Cpu));
+        let z = Tensor::full([3, 2], 1e3, (Kind::Float, device()));
         let images = generator.forward(&z, Mode::Train).expect("images");
         assert_eq!(images.size(), [3, 2, size, size]);
         assert!(generator.forward(&z.repeat([1, 2]), Mode::Train).is_err());
@@ -138,7 +140,7 @@ fn every_loss_trains() {
         let identity = gan_core::trainer::Identity::of(&variant, &()).expect("identity");
         let trainer = gan_core::trainer::Trainer::new(config, policy, run, identity).expect("trainer");
         let mut variant = variant;
-        let mut source = Synthetic::new([4, 2, 1, 1], 0, 5, Device::Cpu);
+        let mut source = Synthetic::new([4, 2, 1, 1], 0, 5, device());
         assert!(trainer.run(&mut variant, &mut source).expect("steps").is_empty());
         std::fs::remove_dir_all(folder).expect("removed");
     }

@@ -95,7 +95,7 @@ pub fn fir_filter(taps: &[f64]) -> Result<Tensor> {
 pub fn upfirdn2d(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
     let dims: Vec<i64> = (0..filter.dim() as i64).collect();
     let filter = if fir.correlates { filter.shallow_clone() } else { filter.f_flip(&dims)? };
-    let filter = filter.f_mul_scalar(fir.gain.powf(dims.len() as f64 / 2.0))?;
+    let filter = filter.f_mul_scalar(fir.gain.powf(dims.len() as f64 / 2.0))?.f_to_device(x.device())?;
     if is_channels_last(x) && gan_sys::fir::takes(x) {
         return in_one_pass(x, &filter, fir);
     }

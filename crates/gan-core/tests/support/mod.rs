@@ -1,9 +1,8 @@
 //! What the tests of building blocks share.
 
-use gan_core::device::DevicePolicy;
 use gan_core::nn::Parameters;
 
-/// An empty store on the CPU.
+/// An empty store.
 pub fn store() -> Parameters {
-    Parameters::new(&DevicePolicy::reference(), 1)
+    Parameters::new(&gan_testkit::reference(), 1)
 }
