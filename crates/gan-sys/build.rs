@@ -34,6 +34,7 @@ fn main() {
             "shim/fir.cpp",
             "shim/warp.cpp",
             "shim/epilogue.cpp",
+            "shim/averaged.cpp",
         ])
         .compile("gan_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());

@@ -211,7 +211,8 @@ impl Config {
                 discriminator_width: 512,
                 batch: 64,
                 loss: AdversarialLoss::LeastSquares,
-                game: GameConfig { generator_first: true, ..GameConfig::default() },
+                // One batch of both sides: the same numbers, and every weight is read once for it.
+                game: GameConfig { generator_first: true, together: true, ..GameConfig::default() },
                 ..Self::default()
             }),
             "acgan-32" => Ok(Self {

@@ -1,10 +1,12 @@
 //! What ranks tell each other. One process is the group of one.
 
 use crate::error::Result;
+use std::cell::Cell;
+use std::sync::Arc;
 use tch::Tensor;
 
-/// A group of processes that train one model together.
-pub trait Comm {
+/// A group of processes that train one model together. It lives as long as the process.
+pub trait Comm: Sync {
     /// This process, from 0.
     fn rank(&self) -> u64;
     /// How many there are.
@@ -46,4 +48,40 @@ impl Comm for Solo {
     fn barrier(&self) -> Result<()> {
         Ok(())
     }
+}
+
+thread_local! {
+    static CURRENT: Cell<Option<&'static dyn Comm>> = const { Cell::new(None) };
+}
+
+/// As long as it lives, batch statistics in this thread are those of all ranks' batches together.
+pub(crate) struct Together(Option<&'static dyn Comm>);
+
+impl Together {
+    pub(crate) fn enter(comm: &'static dyn Comm) -> Self {
+        Self(CURRENT.replace(Some(comm)))
+    }
+}
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+/// The ranks whose batches are one, if there are several.
+pub(crate) fn current() -> Option<&'static dyn Comm> {
+    CURRENT.get().filter(|comm| comm.world_size() > 1)
+}
+
+/// The mean of `x` over the ranks, differentiable any number of times. Every rank must come here, and in its backward pass.
+///
+/// # Errors
+/// A rank that does not answer.
+pub fn averaged(comm: &'static dyn Comm, x: &Tensor) -> Result<Tensor> {
+    let mean = move |tensor: Tensor| {
+        let mut tensors = [tensor];
+        tch::no_grad(|| comm.all_reduce_mean(&mut tensors)).map_err(|error| error.to_string())
+    };
+    Ok(gan_sys::averaged::averaged(x, Arc::new(mean))?)
 }

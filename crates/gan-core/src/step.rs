@@ -1,7 +1,7 @@
 //! What a step is given besides data: the first parameter everywhere.
 
 use crate::clock::Clock;
-use crate::comm::Comm;
+use crate::comm::{Comm, Together};
 use crate::device::{DevicePolicy, Precision};
 use crate::error::Result;
 use crate::random::Streams;
@@ -13,7 +13,7 @@ use tch::Tensor;
 pub struct StepCtx<'a> {
     clock: Clock,
     policy: &'a DevicePolicy,
-    comm: &'a dyn Comm,
+    comm: &'static dyn Comm,
     recorder: &'a Recorder,
     noise: Streams,
 }
@@ -23,7 +23,7 @@ impl<'a> StepCtx<'a> {
     pub fn new(
         clock: Clock,
         policy: &'a DevicePolicy,
-        comm: &'a dyn Comm,
+        comm: &'static dyn Comm,
         recorder: &'a Recorder,
         seed: u64,
     ) -> Self {
@@ -49,7 +49,7 @@ impl<'a> StepCtx<'a> {
     }
 
     /// The group of ranks.
-    pub fn comm(&self) -> &dyn Comm {
+    pub fn comm(&self) -> &'static dyn Comm {
         self.comm
     }
 
@@ -68,8 +68,8 @@ impl<'a> StepCtx<'a> {
         self.recorder.detailed.get()
     }
 
-    /// Brackets a straight-line piece of device work: the seam for precision and timing. Losses are f32
-    /// inside as well; `Player::descend` leaves autocast by itself.
+    /// Brackets a straight-line piece of device work: the seam for precision, timing, and batch statistics over all ranks.
+    /// Losses are f32 inside as well; `Player::descend` leaves autocast by itself.
     ///
     /// # Errors
     /// The body's.
@@ -79,7 +79,9 @@ impl<'a> StepCtx<'a> {
             Precision::Bf16 => Some(Autocast::enter(self.policy.device, AutocastDtype::Bf16)?),
             Precision::F32 => None,
         };
+        let together = Together::enter(self.comm);
         let result = body();
+        drop(together);
         self.recorder.phase(name, started.elapsed());
         result
     }

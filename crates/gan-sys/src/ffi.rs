@@ -1,6 +1,6 @@
 //! The C ABI, and the way from its messages to Rust errors.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use tch::{Device, Tensor};
 use torch_sys::C_tensor;
 
@@ -175,6 +175,14 @@ unsafe extern "C" {
     pub(crate) fn gan_host_reads_end(handle: u64) -> *mut c_char;
     pub(crate) fn gan_load_cuda() -> *mut c_char;
     pub(crate) fn gan_cuda_device_count() -> c_int;
+    pub(crate) fn gan_averaged(
+        x: *const C_tensor,
+        context: *mut c_void,
+        call: extern "C" fn(*mut c_void, *mut C_tensor) -> *mut c_char,
+        release: extern "C" fn(*mut c_void),
+        result: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    pub(crate) fn gan_copy_text(text: *const c_char) -> *mut c_char;
     pub(crate) fn gan_same_bits_on_cuda();
     pub(crate) fn gan_keep_memory() -> c_int;
     pub(crate) fn gan_cpu_capability() -> *mut c_char;

@@ -8,9 +8,11 @@
 //! - [`runtime`]: autocast with a dtype, CUDA loaded at run time, the allocator, noting who reads tensors
 //! - [`convolution`]: convolutions that are faster for the shapes of GANs
 //! - [`norm`]: instance normalisation with the activation after it
+//! - [`averaged`]: a mean over processes, with its gradient
 //! - [`mod@format`]: channels-last strides; [`activation`]: leaky ReLU with a slope
 
 pub mod activation;
+pub mod averaged;
 pub mod convolution;
 mod ffi;
 pub mod fir;

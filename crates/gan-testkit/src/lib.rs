@@ -3,6 +3,7 @@
 //! - [`contract`]: what the trainer relies on, checked on a real variant
 //! - [`golden`]: tensors recorded from reference implementations, with their tolerances
 //! - [`replay`]: a variant's steps with recorded batches and draws
+//! - [`ranks`]: threads that train one model together, as processes would
 //! - [`difference`]: gradients against finite differences
 
 use gan_core::device::DevicePolicy;
@@ -11,6 +12,7 @@ use tch::Device;
 pub mod contract;
 pub mod difference;
 pub mod golden;
+pub mod ranks;
 pub mod replay;
 
 /// Where the suites compute: on the CPU, or where the environment variable `GAN_TEST_DEVICE` says (`cuda:0`). What was

@@ -3,7 +3,9 @@
 //!
 //! y = (1 + gain(c)) · x̂ + bias(c), with x̂ the normalised input and gain, bias two linear maps or two tables.
 
+use crate::comm::{self, Comm};
 use crate::error::{Error, Result};
+use crate::nn::batch_norm::BatchNorm;
 use crate::nn::weight::WeightOptions;
 use crate::nn::{Embedding, Init, Linear, Mode, Scope};
 use tch::Tensor;
@@ -152,29 +154,29 @@ impl Running {
     }
 
     /// Each channel by the batch's statistics, or by those that are kept.
-    fn normalise(
-        &self,
-        x: &Tensor,
-        [gain, bias]: [Option<&Tensor>; 2],
-        mode: Mode,
-        eps: f64,
-    ) -> Result<Tensor> {
+    fn normalise(&self, x: &Tensor, affine: [Option<&Tensor>; 2], mode: Mode, eps: f64) -> Result<Tensor> {
         let Self { mean, var, batches } = self;
-        let by = |mean: Option<&Tensor>, var: Option<&Tensor>| {
-            x.f_batch_norm(gain, bias, mean, var, mode.by_batch(), MOMENTUM, eps, true)
+        let norm = BatchNorm {
+            affine,
+            running: [Some(mean), Some(var)],
+            train: mode.by_batch(),
+            momentum: MOMENTUM,
+            eps,
         };
         match batches {
-            None => Ok(by(Some(mean), Some(var))?),
+            None => norm.forward(x),
             Some(batches) if mode == Mode::Eval => {
                 let count = batches.f_clamp_min(1.0)?;
-                Ok(by(Some(&mean.f_div(&count)?), Some(&var.f_div(&count)?))?)
+                let (mean, var) = (mean.f_div(&count)?, var.f_div(&count)?);
+                BatchNorm { running: [Some(&mean), Some(&var)], ..norm }.forward(x)
             }
             Some(batches) => {
                 // At momentum 1 running statistics are the batch's own: one pass over it finds them and normalises.
                 let (batch_mean, batch_var) = (mean.f_zeros_like()?, var.f_zeros_like()?);
-                let (of_mean, of_var) = (Some(&batch_mean), Some(&batch_var));
-                let normalised = x.f_batch_norm(gain, bias, of_mean, of_var, true, 1.0, eps, true)?;
-                let count = x.numel() as f64 / mean.numel().max(1) as f64;
+                let running = [Some(&batch_mean), Some(&batch_var)];
+                let normalised = BatchNorm { running, momentum: 1.0, ..norm }.forward(x)?;
+                let ranks = comm::current().map_or(1, Comm::world_size);
+                let count = x.numel() as f64 / mean.numel().max(1) as f64 * ranks as f64;
                 let biased = batch_var.f_mul_scalar((count - 1.0) / count)?;
                 tch::no_grad(|| self.follow([&batch_mean, &biased], batches, mode))?;
                 Ok(normalised)

@@ -4,6 +4,7 @@
 //! ([`Init::with_spectral_norm`]). Plain layers have `forward`; `forward_in` serves both.
 
 use crate::error::{Error, Result};
+use crate::nn::batch_norm::BatchNorm;
 use crate::nn::weight::{Weight, WeightOptions};
 use crate::nn::{Init, Scope};
 use gan_sys::convolution::{convolution, reflected_convolution, transposed_convolution};
@@ -278,8 +279,7 @@ impl BatchNorm2d {
     /// # Errors
     /// LibTorch's.
     pub fn forward_by_batch(&self, x: &Tensor) -> Result<Tensor> {
-        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
-        Ok(x.f_batch_norm(weight, bias, None::<&Tensor>, None::<&Tensor>, true, 0.0, self.eps, true)?)
+        self.norm([None; 2], true).forward(x)
     }
 
     /// # Shapes
@@ -289,15 +289,11 @@ impl BatchNorm2d {
         if train {
             let _ = self.batches.shallow_clone().f_add_scalar_(1)?;
         }
-        Ok(x.f_batch_norm(
-            Some(&self.weight),
-            Some(&self.bias),
-            Some(&self.running_mean),
-            Some(&self.running_var),
-            train,
-            Self::MOMENTUM,
-            self.eps,
-            true,
-        )?)
+        self.norm([Some(&self.running_mean), Some(&self.running_var)], train).forward(x)
+    }
+
+    fn norm<'a>(&'a self, running: [Option<&'a Tensor>; 2], train: bool) -> BatchNorm<'a> {
+        let affine = [Some(&self.weight), Some(&self.bias)];
+        BatchNorm { affine, running, train, momentum: Self::MOMENTUM, eps: self.eps }
     }
 }

@@ -5,6 +5,7 @@
 //! store and in the module are the same storage.
 
 mod attention;
+mod batch_norm;
 mod conditional_norm;
 mod fir;
 mod halvings;

@@ -65,7 +65,7 @@ pub struct Tick {
 pub struct Trainer {
     config: TrainConfig,
     policy: DevicePolicy,
-    comm: Box<dyn Comm>,
+    comm: &'static dyn Comm,
     run: RunDir,
     identity: Identity,
     recorder: Recorder,
@@ -114,7 +114,7 @@ impl Trainer {
         Ok(Self {
             config,
             policy,
-            comm: Box::new(Solo),
+            comm: &Solo,
             run,
             identity,
             recorder: Recorder::default(),
@@ -368,7 +368,7 @@ impl Trainer {
         // What draws without being asked (dropout) is keyed like everything else.
         let seed = random::key(run_seed, &[comm.rank(), clock.step], "default generator");
         gan_sys::random::seed_generator(policy.device, seed)?;
-        let ctx = StepCtx::new(*clock, policy, comm.as_ref(), recorder, run_seed);
+        let ctx = StepCtx::new(*clock, policy, *comm, recorder, run_seed);
         // tch panics with LibTorch's text where a variant uses its plain operators.
         catch_unwind(AssertUnwindSafe(|| variant.step(&ctx, source)))
             .unwrap_or_else(|panic| Err(Error::from_panic(&panic_text(panic.as_ref()))))?;
