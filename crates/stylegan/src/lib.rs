@@ -15,6 +15,8 @@ mod layout;
 mod mapping;
 pub mod path_length;
 mod presets;
+#[cfg(test)]
+mod recorded;
 mod synthesis;
 pub mod variant;
 

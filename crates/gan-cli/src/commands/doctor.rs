@@ -44,8 +44,6 @@ impl Finding {
     }
 }
 
-const FETCH: &str = "gan data fetch fashion-mnist";
-
 /// The LibTorch that tch 0.24 is made for.
 const LIBTORCH: &str = "2.11.0";
 
@@ -149,7 +147,7 @@ fn cpu_bf16() -> Finding {
 
 fn cuda() -> Finding {
     match cuda_devices() {
-        Ok(count) => Finding::good("CUDA", format!("{count} GPUs")),
+        Ok(count) => Finding::good("CUDA", format!("{count} {}", if count == 1 { "GPU" } else { "GPUs" })),
         // A machine without a GPU lacks nothing.
         Err(why) if Path::new("/proc/driver/nvidia").exists() => {
             Finding::lacking("CUDA", "there is an NVIDIA driver, but no GPU can be used", why)
@@ -206,7 +204,8 @@ fn data() -> Vec<Finding> {
             match set.place {
                 // Nobody needs every data set.
                 Place::Absent => {
-                    Finding { advice: Some(FETCH.to_owned()), ..Finding::good("data set", found) }
+                    let advice = Some(format!("gan data fetch {}", set.name));
+                    Finding { advice, ..Finding::good("data set", found) }
                 }
                 _ => Finding::good("data set", found),
             }
