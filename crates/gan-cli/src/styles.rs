@@ -63,7 +63,7 @@ impl StyleChoice {
         let gan = located::load(&checkpoint, &policy)?;
         if gan.styled().is_none() {
             return Err(usage(format!(
-                "{}: a {} has no styles; stylegan has",
+                "{}: a {} has no styles; stylegan and stylegan1 have",
                 self.from.display(),
                 gan.name()
             )));

@@ -161,6 +161,8 @@ variants! {
     Pix2pix { word: "pix2pix", config: pix2pix::Config, translator: pix2pix::Pix2Pix, preset: "small-64", channels: channels_b }
     /// StyleGAN2 (Karras et al. 2020): noise, and a class if wanted, to images of 8 to 1024 pixels by styles
     Stylegan { word: "stylegan", config: stylegan::Config, generator: stylegan::StyleGan, preset: "small-32", channels: channels }
+    /// StyleGAN (Karras et al. 2019): noise to images of 8 to 4096 pixels by styles, growing from low resolutions to high ones
+    Stylegan1 { word: "stylegan1", config: stylegan::progressive::Config, generator: stylegan::progressive::ProgressiveStyleGan, preset: "small-32", channels: channels }
     /// The original GAN (Goodfellow et al. 2014): noise to points in the plane or images of up to 64 pixels
     Vanilla { word: "vanilla", config: vanilla::Config, generator: vanilla::Vanilla, preset: "ring8", channels: channels }
 }

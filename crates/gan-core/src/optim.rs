@@ -145,6 +145,10 @@ pub struct Adam {
     pub config: AdamConfig,
     /// The rate is multiplied by it: 1, but for a run whose guard went back (`trainer::Watch::rate_factor`).
     pub rate_factor: f64,
+    /// The rate is multiplied by it, too: what a variant sets from the clock before an update; 1 for most.
+    pub pace: f64,
+    /// What each parameter's rate is multiplied by besides.
+    shares: Vec<f64>,
     exp_avgs: Vec<Tensor>,
     exp_avg_sqs: Vec<Tensor>,
     /// f32 `[parameters]`: updates so far of each parameter.
@@ -164,7 +168,16 @@ impl Adam {
         let device = parameters.first().map_or(tch::Device::Cpu, |parameter| parameter.device());
         let steps = Tensor::f_zeros([parameters.len() as i64], (Kind::Float, device))?;
         let step_views = (0..parameters.len() as i64).map(|i| Ok(steps.f_get(i)?)).collect::<Result<_>>()?;
-        Ok(Self { config, rate_factor: 1.0, exp_avgs: zeros()?, exp_avg_sqs: zeros()?, steps, step_views })
+        let shares = vec![1.0; parameters.len()];
+        let (exp_avgs, exp_avg_sqs) = (zeros()?, zeros()?);
+        Ok(Self { config, rate_factor: 1.0, pace: 1.0, shares, exp_avgs, exp_avg_sqs, steps, step_views })
+    }
+
+    /// The same with a share of the rate for each parameter, in their order; 1 where there is none.
+    #[must_use]
+    pub fn with_shares(mut self, shares: impl IntoIterator<Item = f64>) -> Self {
+        self.shares.iter_mut().zip(shares).for_each(|(own, share)| *own = share);
+        self
     }
 
     /// Moves the parameters that have a gradient (`defined()`) with the settings after `images` images; the others
@@ -180,7 +193,6 @@ impl Adam {
         images: u64,
     ) -> Result<()> {
         let AdamConfig { lr, beta1, beta2, eps, .. } = self.config.at(images);
-        let update = AdamUpdate { lr: lr * self.rate_factor, beta1, beta2, eps, weight_decay: 0.0 };
         let used: Vec<usize> = (0..gradients.len()).filter(|&i| gradients[i].defined()).collect();
         let moved = skip.f_neg()?.f_add_scalar(1.0)?;
         if used.len() == gradients.len() {
@@ -190,20 +202,25 @@ impl Adam {
                 let _ = self.step_views[i].f_add_(&moved)?;
             }
         }
-        let pick = |tensors: &[Tensor]| used.iter().map(|&i| tensors[i].shallow_clone()).collect::<Vec<_>>();
-        let picked: Vec<&Tensor> = used.iter().map(|&i| parameters[i]).collect();
-        if picked.is_empty() {
-            return Ok(());
+        let mut shares: Vec<f64> = used.iter().map(|&i| self.shares[i]).collect();
+        shares.sort_by(f64::total_cmp);
+        shares.dedup();
+        // One call for all that move at one rate: one for almost every player.
+        for share in shares {
+            let lr = lr * self.rate_factor * self.pace * share;
+            let alike: Vec<usize> = used.iter().copied().filter(|&i| self.shares[i] == share).collect();
+            let pick = |all: &[Tensor]| alike.iter().map(|&i| all[i].shallow_clone()).collect::<Vec<_>>();
+            list::fused_adam(
+                &alike.iter().map(|&i| parameters[i]).collect::<Vec<_>>(),
+                &pick(gradients),
+                &pick(&self.exp_avgs),
+                &pick(&self.exp_avg_sqs),
+                &pick(&self.step_views),
+                AdamUpdate { lr, beta1, beta2, eps, weight_decay: 0.0 },
+                Some(skip),
+            )?;
         }
-        Ok(list::fused_adam(
-            &picked,
-            &pick(gradients),
-            &pick(&self.exp_avgs),
-            &pick(&self.exp_avg_sqs),
-            &pick(&self.step_views),
-            update,
-            Some(skip),
-        )?)
+        Ok(())
     }
 
     /// The state under PyTorch's names: `exp_avg/NAME`, `exp_avg_sq/NAME`, and `step` for all.

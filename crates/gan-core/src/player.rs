@@ -78,6 +78,14 @@ impl Player {
         self
     }
 
+    /// The same player whose parameters move at a share of the learning rate each, by their names: StyleGAN's mapping network
+    /// at 0.01 of it.
+    #[must_use]
+    pub fn with_rate_shares(self, share_of: impl Fn(&str) -> f64) -> Self {
+        let shares: Vec<f64> = self.parameters.trainable_names().into_iter().map(share_of).collect();
+        Self { adam: self.adam.with_shares(shares), ..self }
+    }
+
     /// `generator`, `discriminator`, ...
     pub fn name(&self) -> &'static str {
         self.name
@@ -289,6 +297,25 @@ mod tests {
         let ctx = StepCtx::new(Clock::default(), &policy, &Solo, &recorder, 1);
         player.descend(&ctx, &loss(&a, &b)).expect("step");
         [&a, &b].map(|parameter| 3.0 - parameter.double_value(&[0]))
+    }
+
+    #[test]
+    fn parameters_move_at_their_share_of_the_rate() {
+        let policy = DevicePolicy::reference();
+        let mut weights = Parameters::new(&policy, 1);
+        let values = ["a", "b", "unused", "c"]
+            .map(|name| weights.root().parameter(name, &[1], Init::Zeros).expect("a parameter"));
+        let player = Player::new("all", weights, AdamConfig::new(0.5, 0.0)).expect("player");
+        let mut player = player.with_rate_shares(|name| if name == "b" { 0.01 } else { 1.0 });
+        player.adam_mut().pace = 2.0;
+        let recorder = Recorder::default();
+        let ctx = StepCtx::new(Clock::default(), &policy, &Solo, &recorder, 1);
+        let [a, b, _, c] = &values;
+        player.descend(&ctx, &(a + b + c).sum(Kind::Float)).expect("step");
+        // Adam's first step is as long as its rate.
+        for (value, wanted) in values.iter().zip([-1.0, -0.01, 0.0, -1.0]) {
+            assert!((value.double_value(&[0]) - wanted).abs() < 1e-6);
+        }
     }
 
     #[test]

@@ -52,11 +52,24 @@ pub fn step<V: Variant>(
     number: i64,
     draws: impl IntoIterator<Item = Tensor>,
 ) -> Record {
+    step_at(gan, policy, data, Clock { step: number as u64, images: 0 }, draws)
+}
+
+/// As [`step`], where the clock stands somewhere else.
+///
+/// # Panics
+/// As [`step`].
+pub fn step_at<V: Variant>(
+    gan: &mut V,
+    policy: &DevicePolicy,
+    data: &mut dyn Source<V::Batch>,
+    clock: Clock,
+    draws: impl IntoIterator<Item = Tensor>,
+) -> Record {
     // Sums over threads round by how many there happen to be.
     policy.apply();
     let recorder = Recorder::default();
     recorder.detailed.set(true);
-    let clock = Clock { step: number as u64, images: 0 };
     let ctx = StepCtx::new(clock, policy, &Solo, &recorder, 1).with_noise(Streams::replaying(draws));
     gan.step(&ctx, data).expect("step");
     Record(recorder.drain())
@@ -68,8 +81,12 @@ impl Record {
     /// # Panics
     /// If nothing of this name was recorded.
     pub fn mean(&self, name: &str) -> f32 {
-        let found = self.0.iter().find(|(other, _)| other == name);
-        found.unwrap_or_else(|| panic!("{name} was not recorded")).1.mean as f32
+        self.get(name).unwrap_or_else(|| panic!("{name} was not recorded"))
+    }
+
+    /// The mean of a value, if it was recorded.
+    pub fn get(&self, name: &str) -> Option<f32> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, moments)| moments.mean as f32)
     }
 
     /// The mean as a tensor, as [`Golden::check`](crate::golden::Golden::check) takes it.

@@ -55,13 +55,8 @@ impl Generator {
     /// # Errors
     /// LibTorch's.
     pub fn truncated(&self, styles: &Tensor, truncation: Psi) -> Result<Tensor> {
-        let _precise = full_precision(styles.device())?;
         let average = self.mapping.average().ok_or_else(|| Error::config("w_avg", "is not kept"))?;
-        let layers = styles.size()[1];
-        let cutoff = truncation.cutoff.unwrap_or(layers).clamp(0, layers);
-        let near =
-            average.f_add(&styles.f_narrow(1, 0, cutoff)?.f_sub(average)?.f_mul_scalar(truncation.psi)?)?;
-        Ok(Tensor::f_cat(&[near, styles.f_narrow(1, cutoff, layers - cutoff)?], 1)?)
+        drawn_near(average, styles, truncation)
     }
 
     /// The styles of some images in the first layers, those of others from layer `from` on.
@@ -85,4 +80,16 @@ impl Generator {
     pub fn forward(&self, styles: &Tensor, noise: LayerNoise) -> Result<Tensor> {
         self.synthesis.forward(styles, noise)
     }
+}
+
+/// Styles nearer to a mean one: mean + ψ (w - mean) in the layers before the cutoff (Karras et al. 2019, appendix B).
+///
+/// # Shapes
+/// `mean` `[style]` or `[1, style]`, `styles` `[N, layers, style]`; out alike
+pub(crate) fn drawn_near(mean: &Tensor, styles: &Tensor, truncation: Psi) -> Result<Tensor> {
+    let _precise = full_precision(styles.device())?;
+    let layers = styles.size()[1];
+    let cutoff = truncation.cutoff.unwrap_or(layers).clamp(0, layers);
+    let near = mean.f_add(&styles.f_narrow(1, 0, cutoff)?.f_sub(mean)?.f_mul_scalar(truncation.psi)?)?;
+    Ok(Tensor::f_cat(&[near, styles.f_narrow(1, cutoff, layers - cutoff)?], 1)?)
 }

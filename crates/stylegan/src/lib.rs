@@ -4,7 +4,8 @@
 //! A mapping network makes styles of latents; a synthesis network makes images from a constant, its convolutions modulated by a
 //! style each, with noise of their own. A residual discriminator, R1 and path length regularisation, both lazy.
 //!
-//! The step stands in [`variant`]. Names of parameters are stylegan2-ada-pytorch's.
+//! The step stands in [`variant`]. Names of parameters are stylegan2-ada-pytorch's. The StyleGAN of 2019, which grows, is a
+//! variant of its own: [`progressive`].
 
 mod activation;
 mod config;
@@ -15,6 +16,7 @@ mod layout;
 mod mapping;
 pub mod path_length;
 mod presets;
+pub mod progressive;
 #[cfg(test)]
 mod recorded;
 mod synthesis;

@@ -33,6 +33,6 @@ pub use minibatch::{DiscriminationOptions, MinibatchDiscrimination, MinibatchStd
 pub use mlp::{Activation, Mlp, MlpStyle};
 pub use norm::{InstanceNorm2d, LayerNorm};
 pub use parameters::{Entry, Parameters, Scope};
-pub use resampling::{doubled, halved};
+pub use resampling::{doubled, doubled_convolution, halved, halved_convolution};
 pub use spectral_norm::{SpectralForm, SpectralNorm};
 pub use weight::{Weight, WeightOptions};

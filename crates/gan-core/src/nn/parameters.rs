@@ -153,6 +153,15 @@ impl Scope<'_> {
         self.parameters.insert(format!("{}{name}", self.prefix), shape, init, true)
     }
 
+    /// A given f32 tensor that is trained, for first values that no [`Init`] gives.
+    ///
+    /// # Errors
+    /// A name given twice.
+    pub fn parameter_of(&mut self, name: &str, tensor: Tensor) -> Result<Tensor> {
+        let tensor = tensor.f_to_device(self.parameters.policy.device)?;
+        self.parameters.insert_tensor(format!("{}{name}", self.prefix), tensor, true)
+    }
+
     /// A new f32 tensor that is saved but not trained.
     ///
     /// # Errors

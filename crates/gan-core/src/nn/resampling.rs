@@ -7,7 +7,7 @@
 use super::layers::{Conv2d, Mode};
 use crate::error::{Error, Result};
 use gan_sys::convolution::convolution;
-use gan_sys::format::is_channels_last;
+use gan_sys::format::{channels_last, is_channels_last};
 use tch::Tensor;
 
 /// Every pixel twice in both directions.
@@ -34,6 +34,37 @@ pub fn halved(x: &Tensor) -> Result<Tensor> {
     Ok(x.f_avg_pool2d([2; 2], [2; 2], [0; 2], false, true, None)?)
 }
 
+/// A 3x3 convolution of the [`doubled`] input. In plain order it follows references to the last digits; in channels-last order, as
+/// in every run, the kernel is summed in its four places, which rounds otherwise than the two steps.
+///
+/// # Shapes
+/// `x` `[N, I, H, W]`, `weight` `[O, I, 3, 3]`, `bias` `[O]`; out `[N, O, 2 H, 2 W]`
+///
+/// # Errors
+/// Shapes that do not fit; LibTorch's.
+pub fn doubled_convolution(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    if !is_channels_last(weight) {
+        return Ok(convolution(&doubled(x)?, weight, bias, (1, 1), false)?);
+    }
+    let kernel = in_four_places(&weight.f_flip([2i64, 3])?)?.f_transpose(0, 1)?; // [I, O, 4, 4]
+    Ok(convolution(x, &channels_last(&kernel)?, bias, (2, 1), true)?)
+}
+
+/// The [`halved`] output of a 3x3 convolution, in one step or two as [`doubled_convolution`].
+///
+/// # Shapes
+/// `x` `[N, I, H, W]`, `weight` `[O, I, 3, 3]`, `bias` `[O]`; out `[N, O, H / 2, W / 2]`
+///
+/// # Errors
+/// As [`doubled_convolution`].
+pub fn halved_convolution(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    if !is_channels_last(weight) {
+        return halved(&convolution(x, weight, bias, (1, 1), false)?);
+    }
+    let kernel = in_four_places(weight)?.f_mul_scalar(0.25)?;
+    Ok(convolution(x, &kernel, bias, (2, 1), false)?)
+}
+
 impl Conv2d {
     /// As [`Conv2d::forward_in`] of the [`doubled`] input.
     ///
@@ -45,12 +76,7 @@ impl Conv2d {
     pub fn forward_doubled(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match self.places()? {
             1 => doubled(&self.forward_in(x, mode)?),
-            _ if !self.folds() => self.forward_in(&doubled(x)?, mode),
-            _ => {
-                let flipped = self.weight().effective(mode)?.f_flip([2i64, 3])?;
-                let kernel = self.laid_out(&in_four_places(&flipped)?.f_transpose(0, 1)?)?; // [in, out, 4, 4]
-                Ok(convolution(x, &kernel, self.bias(), (2, 1), true)?)
-            }
+            _ => doubled_convolution(x, &self.weight().effective(mode)?, self.bias()),
         }
     }
 
@@ -64,18 +90,8 @@ impl Conv2d {
     pub fn forward_halved(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match self.places()? {
             1 => self.forward_in(&halved(x)?, mode),
-            _ if !self.folds() => halved(&self.forward_in(x, mode)?),
-            _ => {
-                let kernel = in_four_places(&self.weight().effective(mode)?)?.f_mul_scalar(0.25)?;
-                Ok(convolution(x, &kernel, self.bias(), (2, 1), false)?)
-            }
+            _ => halved_convolution(x, &self.weight().effective(mode)?, self.bias()),
         }
-    }
-
-    /// Whether a 3x3 kernel is summed in its four places, which rounds otherwise than the two steps: where the layer lies in
-    /// channels-last order, as in every run. In plain order it follows references to the last digits.
-    fn folds(&self) -> bool {
-        is_channels_last(self.weight().trained())
     }
 
     /// Height and width of a kernel that keeps the resolution.

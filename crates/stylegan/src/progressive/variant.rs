@@ -1,0 +1,240 @@
+//! The networks and one whole training step.
+
+use super::{Config, Discriminator, Generator, PixelNoise, Stage};
+use crate::{Generator as Styles, Psi};
+use gan_core::data::{ImageBatch, Source};
+use gan_core::device::DevicePolicy;
+use gan_core::ema::EmaConfig;
+use gan_core::error::Result;
+use gan_core::game::record_scores;
+use gan_core::player::Player;
+use gan_core::regularizer::gradient_penalty;
+use gan_core::step::StepCtx;
+use gan_core::tensor::guard::shape;
+use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Styled, Variant};
+use std::ops::RangeInclusive;
+use tch::{Kind, Tensor, no_grad};
+
+/// A StyleGAN in training.
+#[derive(Debug)]
+pub struct ProgressiveStyleGan {
+    config: Config,
+    generator: Generator,
+    discriminator: Discriminator,
+    /// Over the tensors of the generator player's moving average.
+    averaged: Option<Generator>,
+    generator_player: Player,
+    discriminator_player: Player,
+    /// Where the clock stood at the last step: how far the networks have grown is asked outside of steps, too.
+    images: u64,
+}
+
+impl ProgressiveStyleGan {
+    /// First weights are drawn from `seed`: those of all resolutions, though the higher ones stand still at first.
+    ///
+    /// # Errors
+    /// A setting that cannot work; LibTorch's, such as no memory.
+    pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
+        config.validate()?;
+        let moves = (config.generator_optimizer, config.ema);
+        let (generator_player, generator, averaged) =
+            Player::with_networks("generator", policy, seed, moves, |scope| Generator::new(scope, &config))?;
+        let generator_player = generator_player
+            .with_rate_shares(|name| if Generator::maps(name) { config.mapping_lr } else { 1.0 });
+        let moves = (config.discriminator_optimizer, EmaConfig::default());
+        let (discriminator_player, discriminator, _) =
+            Player::with_networks("discriminator", policy, seed, moves, |scope| {
+                Discriminator::new(scope, &config)
+            })?;
+        Ok(Self {
+            config,
+            generator,
+            discriminator,
+            averaged,
+            generator_player,
+            discriminator_player,
+            images: 0,
+        })
+    }
+
+    /// What it is made of.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How far the networks had grown at the last step.
+    pub fn stage(&self) -> Stage {
+        Stage::at(&self.config, self.images)
+    }
+
+    /// The generator that makes images: the average, where there is one and it is wanted.
+    pub fn network(&self, average: bool) -> &Generator {
+        self.averaged.as_ref().filter(|_| average).unwrap_or(&self.generator)
+    }
+}
+
+impl Variant for ProgressiveStyleGan {
+    type Batch = ImageBatch;
+
+    fn name(&self) -> &'static str {
+        "stylegan1"
+    }
+
+    fn images_per_step(&self) -> u64 {
+        self.config.batch as u64
+    }
+
+    /// One update each at the resolution that the clock says, the discriminator's first. Parameters of other resolutions have no
+    /// gradient and stand still, their moments too.
+    fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
+        self.images = ctx.clock().images;
+        let stage = self.stage();
+        let Self { config, generator, discriminator, generator_player, discriminator_player, .. } = self;
+        let &mut Config { batch, channels, size, loss, r1_gamma, gradient_penalty: lambda, drift, .. } =
+            config;
+        for player in [&mut *generator_player, &mut *discriminator_player] {
+            player.adam_mut().pace = config.pace(stage.level);
+        }
+        let images = data.next()?.images;
+        shape("batch", &images, &[batch, channels, size, size])?;
+        let real = ctx.laid_out(&stage.shrunk(&images, config.fade_reals)?)?;
+        let judge = |images: &Tensor| discriminator.forward(&ctx.laid_out(images)?, stage);
+        let number = |value: f64| Tensor::f_full([] as [i64; 0], value, (Kind::Float, real.device()));
+        ctx.record("growth/side", &number(stage.side() as f64)?);
+        ctx.record("growth/alpha", &number(stage.fading().unwrap_or(1.0))?);
+
+        let (on_real, penalised, logits_real) = ctx.phase("discriminator", || {
+            let real = if r1_gamma > 0.0 { gradient_penalty::watched(&real)? } else { real.shallow_clone() };
+            let logits = judge(&real)?;
+            let mut on_real = loss.on_real(&logits)?;
+            if drift > 0.0 {
+                let square = logits.f_to_kind(Kind::Float)?.f_square()?.f_mean(None)?;
+                on_real = on_real.f_add(&square.f_mul_scalar(drift)?)?;
+            }
+            ctx.record("loss/real", &on_real);
+            if r1_gamma == 0.0 {
+                return Ok((on_real.shallow_clone(), on_real, logits));
+            }
+            let penalty = gradient_penalty::r1_of(&logits, &real)?;
+            ctx.record("penalty/r1", &penalty);
+            let penalised = on_real.f_add(&penalty.f_mul_scalar(r1_gamma / 2.0)?)?;
+            Ok((on_real, penalised, logits))
+        })?;
+        discriminator_player.accumulate(ctx, &penalised)?;
+        let fake = ctx.phase("discriminator", || no_grad(|| made(ctx, config, generator, stage)))?;
+        let (on_fake, logits_fake) = ctx.phase("discriminator", || {
+            let logits = judge(&fake)?;
+            Ok((loss.on_fake(&logits)?, logits))
+        })?;
+        ctx.record("loss/fake", &on_fake);
+        discriminator_player.accumulate(ctx, &on_fake)?;
+        if lambda > 0.0 {
+            let penalty = ctx.phase("gradient penalty", || {
+                let alpha = ctx.noise().uniform("penalty alpha", &[batch, 1, 1, 1])?;
+                gradient_penalty::wgan_gp(&judge, &real, &fake, &alpha)
+            })?;
+            ctx.record("penalty/wgan_gp", &penalty);
+            discriminator_player.accumulate(ctx, &penalty.f_mul_scalar(lambda)?)?;
+        }
+        discriminator_player.apply(ctx)?;
+        ctx.record("loss/discriminator", &on_real.f_detach()?.f_add(&on_fake.f_detach()?)?);
+        let _ = record_scores(ctx, loss, &logits_real.f_detach()?, &logits_fake.f_detach()?)?;
+
+        let loss =
+            ctx.phase("generator", || loss.generator(&judge(&made(ctx, config, generator, stage)?)?))?;
+        ctx.record("loss/generator", &loss);
+        generator_player.descend(ctx, &loss)
+    }
+
+    fn extra_state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
+        let mut images = self.images as f64;
+        visitor.number("images", &mut images)?;
+        self.images = images as u64;
+        Ok(())
+    }
+
+    fn players(&self) -> Vec<&Player> {
+        vec![&self.generator_player, &self.discriminator_player]
+    }
+
+    fn players_mut(&mut self) -> Vec<&mut Player> {
+        vec![&mut self.generator_player, &mut self.discriminator_player]
+    }
+
+    fn judge(&self, images: &Tensor, _: Option<&Tensor>) -> Option<Result<Tensor>> {
+        let stage = self.stage();
+        Some(no_grad(|| self.discriminator.forward(&stage.shrunk(images, self.config.fade_reals)?, stage)))
+    }
+
+    fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
+        Ok(vec![ctx.rows_of_labels(self)?])
+    }
+}
+
+/// Fakes as in training: of two latents now and then (Karras et al. 2019, section 3.1), which change places at a random layer of
+/// those that are in use.
+fn made(ctx: &StepCtx, config: &Config, generator: &Generator, stage: Stage) -> Result<Tensor> {
+    let (noise, latents) = (ctx.noise(), [config.batch, config.style]);
+    let styles = |purpose: &str| -> Result<Tensor> {
+        generator.for_all_layers(&generator.mapping.styles(&noise.normal(purpose, &latents)?)?)
+    };
+    let mut chosen = styles("latent")?;
+    if config.style_mixing > 0.0 && noise.number("mixing")? < config.style_mixing {
+        let others = 2 * stage.level + 1;
+        let from = 1 + noise.index("mixing layer", others as usize)? as i64;
+        chosen = Styles::mixed(&chosen, &styles("mixing latent")?, from)?;
+    }
+    generator.forward(&chosen, stage, PixelNoise::Random(noise))
+}
+
+impl Generate for ProgressiveStyleGan {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.config.style]
+    }
+
+    fn styled(&self) -> Option<&dyn Styled> {
+        Some(self)
+    }
+
+    /// Truncation is ψ: styles that much of their way from the mean one (appendix B). While the networks grow, images are
+    /// enlarged to their full size.
+    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        self.of_styles(&self.styles(z, labels, options)?, options)
+    }
+}
+
+impl Styled for ProgressiveStyleGan {
+    fn style_layers(&self) -> i64 {
+        self.generator.synthesis.layers()
+    }
+
+    fn styles(&self, z: &Tensor, _: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        let network = self.network(options.average);
+        no_grad(|| {
+            let styles = network.for_all_layers(&network.mapping.styles(z)?)?;
+            match options.truncation {
+                None => Ok(styles),
+                Some(psi) => {
+                    let mean = network.mapping.mean(z.device())?;
+                    Generator::truncated(&styles, &mean, Psi { psi, cutoff: None })
+                }
+            }
+        })
+    }
+
+    /// With noise that is always the same, so that a seed is always the same picture.
+    fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
+        no_grad(|| {
+            let images = self.network(options.average).forward(styles, self.stage(), PixelNoise::Fixed)?;
+            let images = images.f_clamp(-1.0, 1.0)?;
+            match self.config.size {
+                size if size > self.stage().side() => Ok(images.f_upsample_nearest2d([size; 2], None, None)?),
+                _ => Ok(images),
+            }
+        })
+    }
+
+    fn style_weights(&self, layers: RangeInclusive<i64>, average: bool) -> Result<Tensor> {
+        no_grad(|| self.network(average).synthesis.style_weights(layers))
+    }
+}
