@@ -15,6 +15,7 @@ mod layout;
 mod mapping;
 pub mod path_length;
 mod presets;
+pub mod published;
 mod synthesis;
 pub mod variant;
 
