@@ -268,21 +268,13 @@ impl<'a> Pickle<'a> {
                     object.state = state;
                 }
             }
-            b's' => {
-                let pair = self.last(2)?;
-                self.set(pair)?;
+            b'a' | b's' => {
+                let items = self.last(if code == b's' { 2 } else { 1 })?;
+                self.fill(items)?;
             }
-            b'u' => {
-                let pairs = self.marked()?;
-                self.set(pairs)?;
-            }
-            b'a' => {
-                let item = self.last(1)?;
-                self.append(item)?;
-            }
-            b'e' | 0x90 => {
+            b'e' | b'u' | 0x90 => {
                 let items = self.marked()?;
-                self.append(items)?;
+                self.fill(items)?;
             }
             _ => return Ok(false),
         }
@@ -428,16 +420,12 @@ impl<'a> Pickle<'a> {
         })
     }
 
-    fn set(&mut self, items: Vec<Value<'a>>) -> Read<()> {
-        if let Some(Node::Dict(dict)) = self.top()? {
-            dict.extend(pairs(items));
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, items: Vec<Value<'a>>) -> Read<()> {
-        if let Some(Node::Row(row)) = self.top()? {
-            row.extend(items);
+    /// Puts items into the container on top: of dictionaries keys and values in turn.
+    fn fill(&mut self, items: Vec<Value<'a>>) -> Read<()> {
+        match self.top()? {
+            Some(Node::Dict(dict)) => dict.extend(pairs(items)),
+            Some(Node::Row(row)) => row.extend(items),
+            _ => {}
         }
         Ok(())
     }
