@@ -1,8 +1,8 @@
 //! The arguments, and what happens when they cannot be read.
 
 use crate::commands::{
-    augment, completions, data, directions, doctor, evaluate, import, info, interpolate, modes, resume,
-    sample, standing, stylemix, train, translate,
+    augment, completions, data, directions, doctor, evaluate, import, info, interpolate, modes, project,
+    resume, sample, standing, stylemix, train, translate,
 };
 use crate::failure::USAGE;
 use clap::error::ErrorKind;
@@ -48,6 +48,8 @@ pub enum Command {
     Stylemix(stylemix::Args),
     /// What changes pictures most when their styles move
     Directions(directions::Args),
+    /// Find the styles whose picture is nearest an image
+    Project(project::Args),
     /// Generate by standing statistics of batch normalisation
     Standing(standing::Args),
     /// Fill a labelled set up with generated images, and see whether a classifier is better for it

@@ -1,4 +1,4 @@
-//! What `stylemix` and `directions` have in common: a GAN with styles, its layers, and where a sheet goes.
+//! What commands with styles have in common: a GAN with styles, its layers, styles in files, and where a sheet goes.
 
 use crate::failure::usage;
 use crate::labels;
@@ -9,11 +9,12 @@ use crate::say::line;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
+use gan_core::tensor::file;
 use gan_core::variant::{GenerateOptions, ImageGan, Styled};
 use gan_report::Picture;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// Which GAN, how it is asked, and where the sheet goes.
 #[derive(Debug, clap::Args)]
@@ -94,6 +95,14 @@ impl Chosen {
         Ok(self.styled()?.styles(&z, labels.as_ref(), &self.options)?)
     }
 
+    /// Styles that `gan project` has written, `[N, layers, style]`.
+    ///
+    /// # Errors
+    /// As [`of_file`].
+    pub fn of_file(&self, path: &Path) -> Result<Tensor> {
+        of_file(path, self.gan.as_ref(), &self.labels, &self.options, self.policy.device)
+    }
+
     /// Pictures of styles.
     ///
     /// # Errors
@@ -135,6 +144,48 @@ impl Chosen {
         line(format_args!("wrote {}", path.display()));
         Ok(())
     }
+}
+
+/// The tensor's name in a file of styles.
+pub const NAME: &str = "w";
+
+/// Styles that `gan project` has written, truncated as the options say, `[N, layers, style]` on the device.
+///
+/// # Errors
+/// A GAN without styles, a file of something else, styles of another network.
+pub fn of_file(
+    path: &Path,
+    gan: &dyn ImageGan,
+    labels: &labels::Labels,
+    options: &GenerateOptions,
+    device: Device,
+) -> Result<Tensor> {
+    let Some(styled) = gan.styled() else {
+        return Err(usage(format!("--w {}: a {} has no styles; stylegan has", path.display(), gan.name())));
+    };
+    // A style that is drawn to the average all the way is the average.
+    let z = crate::latents::of_seeds(gan, &[0])?.f_to_device(device)?;
+    let labels = labels.tensor(gan, &[0], 0, device)?;
+    let wholly = GenerateOptions { truncation: Some(0.0), ..*options };
+    let average = styled.styles(&z, labels.as_ref(), &wholly)?; // [1, layers, style]
+    let found = file::read(path)?.into_iter().find(|(name, _)| name == NAME);
+    let Some((_, styles)) = found else {
+        let why = format!("holds no styles: there is no tensor `{NAME}` in it, such as `gan project` writes");
+        return Err(Error::data(path, why).into());
+    };
+    let [_, layers, length] = average.size()[..] else { return Err(usage("styles have no layers")) };
+    let size = styles.size();
+    if size.len() != 3 || size[1..] != [layers, length] {
+        let why = format!(
+            "holds styles of shape {size:?}, and this network takes [N, {layers}, {length}]: they are another's"
+        );
+        return Err(Error::data(path, why).into());
+    }
+    let styles = styles.f_to_device(device)?.f_to_kind(Kind::Float)?;
+    Ok(match options.truncation {
+        None => styles,
+        Some(psi) => average.f_add(&styles.f_sub(&average)?.f_mul_scalar(psi)?)?,
+    })
 }
 
 /// The seeds of a list such as `85,100-103`.

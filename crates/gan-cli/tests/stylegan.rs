@@ -88,3 +88,103 @@ fn classes_are_learned_where_they_are_asked_for() {
         .succeeded();
     place.gan(&["sample", "run", "--class", "dragon"]).refused(2, &["dragon"]);
 }
+
+#[test]
+fn published_networks_are_imported_and_trained_on() {
+    let place = Place::new();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../stylegan/tests/data/sg2_arch.pkl");
+    let import = ["import", "stylegan2", file, "--data", "fashion-mnist-test", "--out", "run"];
+    let done = place.gan(&import).succeeded();
+    assert!(done.out.contains("images of 16 pixels of 3 classes"), "{}", done.out);
+    place
+        .gan(&["sample", "run", "--class", "2", "--psi", "0.7", "--count", "4", "--out", "a.png"])
+        .succeeded();
+    place.gan(&["stylemix", "run", "--rows", "1", "--cols", "2,3", "--out", "mix.png"]).succeeded();
+    place.gan(&["directions", "run", "--count", "1", "--steps", "2", "--out", "moved.png"]).succeeded();
+    place.gan(&["interpolate", "run", "--seeds", "1,2", "--steps", "2", "--out", "way"]).succeeded();
+    assert!(is_png(&place.path("a.png")) && is_png(&place.path("mix.png")) && is_png(&place.path("way.png")));
+    // The data has other classes than the networks were told.
+    place.gan(&["resume", "run", "--images", "32"]).refused(2, &["stylegan.classes"]);
+
+    std::fs::write(place.path("wicked.pkl"), b"\x80\x03cos\nsystem\nX\x04\x00\x00\x00rm *\x85R.")
+        .expect("a file");
+    place.gan(&["import", "stylegan2", "wicked.pkl"]).refused(1, &["`os.system`", "nothing of it was run"]);
+    let old = b"\x80\x02cdnnlib.tflib.network\nNetwork\n)\x81.";
+    std::fs::write(place.path("old.pkl"), old).expect("a file");
+    place.gan(&["import", "stylegan2", "old.pkl"]).refused(1, &["TensorFlow", "legacy.py"]);
+    std::fs::write(place.path("cut.pkl"), &std::fs::read(file).expect("a file")[..5000]).expect("a file");
+    place.gan(&["import", "stylegan2", "cut.pkl"]).refused(1, &["cut short", "download it again"]);
+    std::fs::write(place.path("page.pkl"), b"<html>not found</html>").expect("a file");
+    place.gan(&["import", "stylegan2", "page.pkl"]).refused(1, &["no pickle of networks"]);
+    place.gan(&["import", "stylegan2", "none.pkl"]).refused(1, &["no such file"]);
+    place.gan(&["import", "stylegan2", file, file]).refused(2, &["one file holds all networks"]);
+    place.gan(&["import", "biggan", file, "--data", "x"]).refused(2, &["--data", "stylegan2"]);
+    place.gan(&["import", "stylegun", file]).refused(2, &["stylegan2"]);
+    assert!(!place.path("runs").exists());
+}
+
+/// The numbers in what `gan project` says of distances.
+fn distances(done: &Done) -> Vec<f64> {
+    let said = done.out.lines().find(|line| line.starts_with("distance")).expect("distances");
+    said.split_whitespace().filter_map(|word| word.trim_end_matches(';').parse().ok()).collect()
+}
+
+#[test]
+fn pictures_are_found_again() {
+    let place = Place::new();
+    train(&place, &["--out", "run"]).succeeded();
+    place.gan(&["sample", "run", "--count", "1", "--seed", "7", "--single", "--out", "own"]).succeeded();
+    let project = |out: &str, more: &[&str]| {
+        let told = ["project", "run", "own/seed000007.png", "--steps", "200", "--threads", "1", "--out", out];
+        place.gan(&[&told[..], more].concat())
+    };
+    let first = project("first", &["--seed", "3"]).succeeded();
+    let [before, after, _] = distances(&first)[..] else { panic!("{}", first.out) };
+    assert!(after < 0.25 * before, "{}", first.out);
+    project("second", &["--seed", "3"]).succeeded();
+    let bytes = |name: &str| std::fs::read(place.path(name)).expect("a file");
+    for name in ["projected.png", "w.safetensors", "strip.png"] {
+        assert_eq!(bytes(&format!("first/{name}")), bytes(&format!("second/{name}")), "{name}");
+    }
+    project("third", &["--seed", "4", "--w-plus"]).succeeded();
+    assert_ne!(bytes("first/w.safetensors"), bytes("third/w.safetensors"));
+    assert!(is_png(&place.path("first/target.png")));
+    place
+        .gan(&["project", "run", "own/seed000007.png", "--steps", "2", "--class", "1"])
+        .refused(2, &["class"]);
+    place.gan(&["project", "run", "own/seed000007.png", "--steps", "2"]).succeeded();
+    assert!(is_png(&place.path("run/projected/seed000007/projected.png")), "in the run's folder");
+
+    let w = ["--w", "first/w.safetensors"];
+    place.gan(&[&["sample", "run", "--out", "again.png"][..], &w].concat()).succeeded();
+    let both = ["sample", "run", "--out", "near.png", "--psi", "0.5", "--w", "third/w.safetensors"];
+    place.gan(&[&both[..], &w].concat()).succeeded();
+    assert_ne!(bytes("again.png"), bytes("near.png"));
+    place.gan(&[&["sample", "run", "--single", "--out", "apart"][..], &w].concat()).succeeded();
+    assert!(is_png(&place.path("apart/w001-001.png")));
+    place.gan(&[&["directions", "run", "--count", "1", "--out", "moved.png"][..], &w].concat()).succeeded();
+    let way = ["interpolate", "run", "--steps", "3", "--out", "way", "--w", "third/w.safetensors"];
+    place.gan(&[&way[..], &w].concat()).succeeded();
+    assert!(is_png(&place.path("moved.png")) && is_png(&place.path("way.png")));
+
+    // An image of another size and with colours.
+    place.photos("photos", 2);
+    let done = place.gan(&["project", "run", "photos/001.png", "--steps", "2", "--out", "x"]).succeeded();
+    assert!(done.err.contains("20 x 20 pixels; its middle is resized to 16 x 16"), "{}", done.err);
+    place.gan(&["project", "run", "photos", "--out", "x"]).refused(2, &["holds 2 images", "name one"]);
+    place.gan(&["project", "run", "nothing.png", "--out", "x"]).refused(1, &["nothing.png"]);
+    project("x", &["--steps", "0"]).refused(2, &["--steps"]);
+    project("x", &["--psi", "0.5"]).refused(2, &["--psi"]);
+    project("x", &["--extractor", "mobilenet"]).refused(2, &["gan data fetch mobilenet-v2"]);
+    place.gan(&[&["sample", "run", "--psi", "11"][..], &w].concat()).refused(2, &["from 0 to 10"]);
+    place.gan(&[&["sample", "run", "--count", "3"][..], &w].concat()).refused(2, &["--count"]);
+    place.gan(&[&["interpolate", "run"][..], &w].concat()).refused(2, &["--w", "at least two"]);
+
+    train(&place, &["--out", "other", "--set", "style=8"]).succeeded();
+    place.gan(&[&["sample", "other"][..], &w].concat()).refused(1, &["styles of shape", "another's"]);
+    place.gan(&["sample", "run", "--w", "own/seed000007.png"]).refused(1, &["safetensors"]);
+    let dcgan = ["train", "dcgan", "--out", "d", "--data", "fashion-mnist-test"];
+    place.gan(&[&dcgan[..], TINY, &["--size", "16"]].concat()).succeeded();
+    place.gan(&["project", "d", "own/seed000007.png"]).refused(2, &["a dcgan has no styles"]);
+    place.gan(&[&["sample", "d"][..], &w].concat()).refused(2, &["a dcgan has no styles"]);
+}

@@ -88,14 +88,29 @@ impl Originals {
     /// # Errors
     /// It cannot be read.
     pub fn load(&self, index: usize) -> Result<Original> {
+        self.loaded(index, |&Native { height, width, channels, .. }| {
+            let channels = if channels >= 3 { 3 } else { 1 };
+            Target { channels, height, width, fit: Fit::Stretch, load: 0 }
+        })
+    }
+
+    /// Image `index` with as many channels, 1 or 3, in this height and width: the largest centred piece of the right
+    /// proportions, resized.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn load_fitted(&self, index: usize, [height, width]: [u32; 2], channels: u32) -> Result<Original> {
+        self.loaded(index, |_| Target { channels, height, width, fit: Fit::Crop, load: 0 })
+    }
+
+    fn loaded(&self, index: usize, target: impl Fn(&Native) -> Target) -> Result<Original> {
         let (mut desk, mut native) = (Desk::default(), Native::default());
         let mut load = || {
             self.listing.backing.decode(index, self.max_pixels, &mut desk, &mut native)?;
-            let channels = if native.channels >= 3 { 3 } else { 1 };
-            let Native { height, width, .. } = native;
-            let target = Target { channels, height, width, fit: Fit::Stretch, load: 0 };
+            let target = target(&native);
             let mut pixels = vec![0; target.bytes()];
             Fitter::default().fit(&mut native, &target, &mut pixels)?;
+            let Target { channels, height, width, .. } = target;
             Ok(Original { channels, height, width, pixels })
         };
         load().map_err(|why: String| Error::data(self.image_name(index), why))
@@ -125,6 +140,8 @@ mod tests {
         let colour = set.load(1).expect("a colour image");
         assert_eq!((colour.channels, colour.height, colour.width), (3, 4, 2));
         assert_eq!(colour.pixels, [[0, 1].repeat(4), vec![0, 0, 1, 1, 2, 2, 3, 3], vec![7; 8]].concat());
+        let fitted = set.load_fitted(1, [2, 2], 1).expect("a grey square");
+        assert_eq!((fitted.channels, fitted.height, fitted.width, fitted.pixels.len()), (1, 2, 2, 4));
         assert!(set.load(2).expect_err("no image").to_string().contains("c.png"));
         let single =
             Originals::open_any(&path("b.png").to_string_lossy(), &Options::default()).expect("one image");

@@ -202,6 +202,13 @@ impl Classifier {
         })
     }
 
+    /// What each convolution makes of images f32 in [-1, 1], before maps are halved; it can be derived by the images.
+    pub(crate) fn depths(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        let [channels, height, width] = self.network.size;
+        shape("images to classify", images, &[ANY, channels, height, width])?;
+        self.network.maps(&images.f_to_device(self.policy.device)?, Mode::Eval)
+    }
+
     fn train(&mut self, weights: Parameters, data: &Labelled, recipe: &Recipe) -> Result<()> {
         let device = self.policy.device;
         let numbers = Tensor::f_arange(data.images.size()[0], (Kind::Int64, data.images.device()))?;
@@ -305,15 +312,37 @@ impl Network {
     /// `x` `[N, C, H, W]` in [-1, 1]; out `[N, features]`
     fn features(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut x = x.shallow_clone();
-        for (index, (convolution, norm)) in self.convolutions.iter().enumerate() {
-            x = norm.forward(&convolution.forward(&x)?, mode)?.f_relu()?; // [N, channels[index], ...]
-            if self.layout.halved.contains(&index) {
-                x = x.f_max_pool2d([2; 2], [2; 2], [0; 2], [1; 2], false)?;
-            }
+        for index in 0..self.convolutions.len() {
+            x = self.halved(index, self.map(index, &x, mode)?)?;
         }
         match self.layout.averaged {
             true => Ok(x.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?),
             false => Ok(x.f_flatten(1, -1)?),
+        }
+    }
+
+    /// # Shapes
+    /// `x` `[N, C, H, W]` in [-1, 1]; out `[N, channels[index], ...]` of each convolution
+    fn maps(&self, x: &Tensor, mode: Mode) -> Result<Vec<Tensor>> {
+        let mut x = x.shallow_clone();
+        let mut maps = Vec::new();
+        for index in 0..self.convolutions.len() {
+            let map = self.map(index, &x, mode)?;
+            x = self.halved(index, map.shallow_clone())?;
+            maps.push(map);
+        }
+        Ok(maps)
+    }
+
+    fn map(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let (convolution, norm) = &self.convolutions[index];
+        Ok(norm.forward(&convolution.forward(x)?, mode)?.f_relu()?)
+    }
+
+    fn halved(&self, index: usize, map: Tensor) -> Result<Tensor> {
+        match self.layout.halved.contains(&index) {
+            true => Ok(map.f_max_pool2d([2; 2], [2; 2], [0; 2], [1; 2], false)?),
+            false => Ok(map),
         }
     }
 

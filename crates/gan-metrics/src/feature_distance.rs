@@ -52,17 +52,24 @@ fn apart(extractor: &dyn Extract, ours: &[Tensor], theirs: &[Tensor]) -> Result<
         let why = format!("the extractor {} shows no depths; MobileNet does", extractor.short_name());
         return Err(Error::config("feature-distance", why));
     }
+    Ok(Vec::<f64>::try_from(&between(ours, theirs)?)?)
+}
+
+/// How far one side of pairs is from the other by maps of [`Extract::depths`], at least one: it can be derived by them.
+///
+/// # Shapes
+/// of each depth two maps f32 `[N, C, h, w]`; out f64 `[N]`
+///
+/// # Errors
+/// Maps that do not match; LibTorch's.
+pub fn between(ours: &[Tensor], theirs: &[Tensor]) -> Result<Tensor> {
     let mut depths = Vec::new();
     for (a, b) in ours.iter().zip(theirs) {
-        let squares = unit(a)?.f_sub_(&unit(b)?)?.f_square_()?;
+        let squares = unit(a)?.f_sub(&unit(b)?)?.f_square()?;
         let of_places = squares.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?; // [N, h, w]
         depths.push(of_places.f_mean_dim([1i64, 2].as_slice(), false, Kind::Double)?);
     }
-    Ok(Vec::<f64>::try_from(&Tensor::f_stack(&depths, 0)?.f_mean_dim(
-        [0i64].as_slice(),
-        false,
-        Kind::Double,
-    )?)?)
+    Ok(Tensor::f_stack(&depths, 0)?.f_mean_dim([0i64].as_slice(), false, Kind::Double)?)
 }
 
 /// Channels of length 1 at every place.

@@ -41,6 +41,11 @@ impl Layout {
         format!("b{}", BASE << level)
     }
 
+    /// The side of a level above a base of 4.
+    pub fn size_of(level: u32) -> i64 {
+        BASE << level
+    }
+
     /// Channels of a level.
     pub fn channels(&self, level: u32) -> i64 {
         (self.channel_base / (BASE << level)).clamp(1, self.channel_max)

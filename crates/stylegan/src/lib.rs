@@ -17,6 +17,8 @@ mod mapping;
 pub mod path_length;
 mod presets;
 pub mod progressive;
+pub mod projection;
+pub mod published;
 #[cfg(test)]
 mod recorded;
 mod synthesis;
@@ -30,5 +32,6 @@ pub use config::{Architecture, Config, LabelSampling};
 pub use discriminator::Discriminator;
 pub use generator::{Generator, Psi};
 pub use mapping::Mapping;
+pub use projection::{Projection, ProjectionConfig};
 pub use synthesis::{LayerNoise, Synthesis};
 pub use variant::StyleGan;

@@ -142,6 +142,11 @@ impl Mapping {
         Ok(x.f_to_kind(Kind::Float)?)
     }
 
+    /// Length of its latents.
+    pub(crate) fn latent(&self) -> i64 {
+        self.latent
+    }
+
     /// The average style.
     pub fn average(&self) -> Option<&Tensor> {
         self.average.as_ref()

@@ -20,8 +20,22 @@ pub enum LayerNoise<'a> {
     Random(&'a Streams),
     /// The same for all images, kept with the weights.
     Const,
+    /// The same for all images, given: a map `[H, W]` for each layer that adds noise, see [`Synthesis::noise_sizes`].
+    Maps(&'a [Tensor]),
     /// Nothing.
     None,
+}
+
+impl LayerNoise<'_> {
+    /// What some layers in a row add.
+    fn of_layers(self, from: i64, count: i64) -> Self {
+        match self {
+            Self::Maps(maps) => {
+                Self::Maps(maps.get(from as usize..(from + count) as usize).unwrap_or_default())
+            }
+            other => other,
+        }
+    }
 }
 
 /// Styles to images.
@@ -59,7 +73,9 @@ impl Synthesis {
         shape("styles", styles, &[ANY, self.layers(), self.style])?;
         let (mut at, mut x, mut image) = (0, None, None);
         for block in &self.blocks {
-            let (next, colours) = block.forward(x, image, &styles.f_narrow(1, at, block.told())?, noise)?;
+            let own_noise = noise.of_layers(at, block.convolutions());
+            let (next, colours) =
+                block.forward(x, image, &styles.f_narrow(1, at, block.told())?, own_noise)?;
             (x, image) = (Some(next), colours);
             at += block.convolutions();
         }
@@ -68,6 +84,13 @@ impl Synthesis {
 }
 
 impl Synthesis {
+    /// Height and width of the noise of each layer, from coarse to fine; none where layers add none.
+    pub fn noise_sizes(&self) -> Vec<[i64; 2]> {
+        let convolutions = self.blocks.iter().flat_map(|block| block.enlarging.iter().chain([&block.conv]));
+        let noise = convolutions.filter_map(|layer| layer.noise.as_ref());
+        noise.map(|noise| noise.constant.size()).map(|size| [size[0], size[1]]).collect()
+    }
+
     /// The weights by which styles become factors of the convolutions' channels in some layers; those to colours left out
     /// (Shen and Zhou 2021, "Closed-Form Factorization of Latent Semantics in GANs").
     ///
@@ -173,10 +196,11 @@ impl Block {
         };
         let residual = self.skip.as_ref().map(|skip| skip.forward(&x, HALF_POWER)).transpose()?;
         if let Some(layer) = &self.enlarging {
-            x = layer.forward(&x, &style(0)?, noise, 1.0)?;
+            x = layer.forward(&x, &style(0)?, noise.of_layers(0, 1), 1.0)?;
         }
         let gain = if residual.is_some() { HALF_POWER } else { 1.0 };
-        x = self.conv.forward(&x, &style(self.convolutions() - 1)?, noise, gain)?;
+        let last = self.convolutions() - 1;
+        x = self.conv.forward(&x, &style(last)?, noise.of_layers(last, 1), gain)?;
         if let Some(residual) = residual {
             x = residual.f_add(&x)?;
         }
@@ -247,6 +271,13 @@ impl Layer {
         let added = match (&self.noise, noise) {
             (None, _) | (_, LayerNoise::None) => None,
             (Some(own), LayerNoise::Const) => Some(own.constant.f_mul(&own.strength)?),
+            (Some(own), LayerNoise::Maps([map])) => Some(map.f_mul(&own.strength)?),
+            (Some(_), LayerNoise::Maps(_)) => {
+                return Err(Error::config(
+                    "noise",
+                    "has another number of maps than there are layers that add it",
+                ));
+            }
             (Some(own), LayerNoise::Random(streams)) => {
                 let [height, width] = own.constant.size()[..] else {
                     return Err(Error::config("noise_const", "is no plane"));

@@ -6,6 +6,7 @@ use crate::pictures;
 use crate::say::line;
 use crate::styles::{self, StyleChoice};
 use anyhow::Result;
+use std::path::PathBuf;
 use tch::{Kind, Tensor};
 
 /// How many directions, of which pictures, how far.
@@ -20,6 +21,9 @@ pub struct Args {
     /// The picture that is moved; with several the sheets stand below each other
     #[arg(long, value_delimiter = ',', default_value = "1", value_name = "A,B-C,...")]
     seeds: Vec<String>,
+    /// A picture that `gan project` has found, by its w.safetensors, instead of seeds
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    w: Option<PathBuf>,
     /// Layers that are moved, coarse ones first [default: all]
     #[arg(long, value_name = "A-B")]
     layers: Option<String>,
@@ -34,6 +38,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   gan directions runs/stylegan-small-32-001
+  gan directions runs/stylegan-small-32-001 --w runs/stylegan-small-32-001/projected/shoe/w.safetensors
   gan directions runs/stylegan-small-32-001 --layers 0-3 --count 4 --seeds 1,7 --strength 5";
 
 /// Finds and writes.
@@ -54,10 +59,13 @@ pub fn run(args: Args) -> Result<()> {
     let (squares, directions) = weights.f_transpose(0, 1)?.f_matmul(&weights)?.f_linalg_eigh("L")?;
     let (squares, directions) = (squares.f_flip([0i64])?, directions.f_transpose(0, 1)?.f_flip([0i64])?);
     let count = i64::from(args.count).min(directions.size()[0]);
-    let of_seeds = chosen.of_seeds(&seeds)?;
+    let moved = match &args.w {
+        None => chosen.of_seeds(&seeds)?,
+        Some(path) => chosen.of_file(path)?,
+    };
     let mut sheet = Vec::new();
-    for seed in 0..seeds.len() as i64 {
-        let own = of_seeds.f_narrow(0, seed, 1)?;
+    for picture in 0..moved.size()[0] {
+        let own = moved.f_narrow(0, picture, 1)?;
         for at in 0..count {
             let direction = directions.f_get(at)?.f_to_device(own.device())?.f_reshape([1, 1, -1])?;
             let mut row = Vec::new();

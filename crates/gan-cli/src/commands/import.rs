@@ -1,9 +1,9 @@
-//! `gan import`: published weights as a run that `gan translate` uses.
+//! `gan import`: published weights as a run that `gan translate` or `gan sample` uses.
 
 use crate::config::{DataConfig, DeviceConfig, RunConfig};
 use crate::failure::usage;
 use crate::model::Model;
-use crate::say::{line, quoted};
+use crate::say::{line, note, quoted};
 use crate::variants::{VariantConfig, VariantName};
 use anyhow::Result;
 use gan_core::data::Synthetic;
@@ -19,15 +19,20 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Whose weights they are
+    /// Whose weights they are: biggan, cyclegan, pix2pix or stylegan2
+    #[arg(value_parser = variant)]
     variant: VariantName,
     /// A generator's file (.pth, .bin or .safetensors) as the authors' repository saves it; of CycleGAN also both, G_A first; of
-    /// BigGAN, as BigGAN-PyTorch or pytorch-pretrained-biggan saves it, also its discriminator's
+    /// BigGAN, as BigGAN-PyTorch or pytorch-pretrained-biggan saves it, also its discriminator's; of StyleGAN2
+    /// stylegan2-ada-pytorch's .pkl, which holds all networks
     #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Of pytorch-pretrained-biggan's files: the truncation that one will sample with, for its statistics [default: 1]
     #[arg(long, value_name = "X")]
     truncation: Option<f64>,
+    /// Of StyleGAN2: the images that `gan resume` will train it on, a folder, zip or named set
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
     /// The run's folder [default: runs/VARIANT-FILE]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -42,19 +47,36 @@ Examples:
   gan import biggan G_ema.pth D.pth
   gan import biggan pytorch_model.bin --truncation 0.4
   gan sample runs/biggan-pytorch_model --class 207 --truncation 0.4
+  gan import stylegan2 ffhq.pkl
+  gan import stylegan2 ffhq.pkl --data portraits/ --out runs/portraits     and train on: gan resume runs/portraits
 
 The network is read off the weights: nothing has to be said about it.";
+
+fn variant(word: &str) -> Result<VariantName, String> {
+    match word {
+        "stylegan2" => Ok(VariantName::Stylegan),
+        word => {
+            VariantName::of(word).ok_or_else(|| "expected biggan, cyclegan, pix2pix or stylegan2".to_owned())
+        }
+    }
+}
 
 /// Imports.
 ///
 /// # Errors
 /// Files that hold something else; a folder that is taken.
 pub fn run(args: Args) -> Result<()> {
+    if args.data.is_some() && args.variant != VariantName::Stylegan {
+        return Err(usage("--data: is for stylegan2, whose files hold all that training goes on from"));
+    }
     if args.variant == VariantName::Biggan {
         return biggan(args);
     }
     if args.truncation.is_some() {
         return Err(usage("--truncation: only published BigGANs have statistics for several"));
+    }
+    if args.variant == VariantName::Stylegan {
+        return stylegan(args);
     }
     let mut generators = Vec::new();
     for path in &args.files {
@@ -110,14 +132,14 @@ pub fn run(args: Args) -> Result<()> {
         (VariantName::Pix2pix, _) => return Err(usage("pix2pix has one generator; name one file")),
         (other, _) => {
             let why = format!(
-                "{} has no published weights that this program reads; biggan, cyclegan and pix2pix have",
+                "{} has no published weights that this program reads; biggan, cyclegan, pix2pix and stylegan2 have",
                 other.word()
             );
             return Err(usage(why));
         }
     };
     let out = args.out.unwrap_or_else(|| named_after(args.variant, &args.files[0]));
-    write(gan, &[weights], &out)?;
+    write(gan, &[(weights, None)], DataConfig::default(), &out)?;
     line(format_args!(
         "imported into {}; it was made for images of about {size} pixels and takes any size\nuse it:  {} translate {} IMAGES",
         out.display(),
@@ -132,7 +154,7 @@ fn biggan(args: Args) -> Result<()> {
     let first = &args.files[0];
     let truncation = args.truncation.unwrap_or(1.0);
     let (mut config, weights) = biggan::published::generator(read(first)?, first, truncation)?;
-    let mut players = vec![weights];
+    let mut players = vec![(weights, None)];
     if args.truncation.is_some() && config.truncation != biggan::Truncation::Factor {
         return Err(usage(format!(
             "--truncation: {} has the same statistics for all; give it to `gan sample`",
@@ -140,13 +162,44 @@ fn biggan(args: Args) -> Result<()> {
         )));
     }
     if let Some(second) = args.files.get(1) {
-        players.push(biggan::published::discriminator(&mut config, read(second)?, second)?);
+        players.push((biggan::published::discriminator(&mut config, read(second)?, second)?, None));
     }
     let (size, classes) = (config.size, config.classes.len());
     let out = args.out.unwrap_or_else(|| named_after(VariantName::Biggan, first));
-    write(VariantConfig::Biggan(config), &players, &out)?;
+    write(VariantConfig::Biggan(config), &players, DataConfig::default(), &out)?;
     line(format_args!(
         "imported into {}: images of {size} pixels of {classes} classes, named by their numbers\nuse it:  {} sample {} --class 0 --truncation 0.5",
+        out.display(),
+        crate::say::program(),
+        quoted(&out)
+    ));
+    Ok(())
+}
+
+/// All networks of a pickle.
+fn stylegan(args: Args) -> Result<()> {
+    let [path] = &args.files[..] else {
+        return Err(usage("stylegan2: one file holds all networks; name one"));
+    };
+    let bytes = std::fs::read(path).map_err(|source| Error::file(path, source))?;
+    let found = stylegan::published::networks(&bytes, path)?;
+    if let Some(why) = &found.left_out {
+        note(format_args!(
+            "note: the discriminator is left out, and training would begin with a new one ({why})"
+        ));
+    }
+    let config = found.config;
+    let (size, classes) = (config.size, config.classes.len());
+    let mut players = vec![(found.generator, Some(found.average))];
+    players.extend(found.discriminator.map(|weights| (weights, None)));
+    let mut data = DataConfig::default();
+    data.source = args.data.unwrap_or(data.source);
+    let out = args.out.unwrap_or_else(|| named_after(VariantName::Stylegan, path));
+    write(VariantConfig::Stylegan(config), &players, data, &out)?;
+    let of_classes =
+        if classes > 0 { format!(" of {classes} classes, named by their numbers") } else { String::new() };
+    line(format_args!(
+        "imported into {}: images of {size} pixels{of_classes}\nuse it:  {} sample {} --psi 0.7",
         out.display(),
         crate::say::program(),
         quoted(&out)
@@ -172,19 +225,22 @@ fn read(path: &Path) -> Result<Named> {
     Ok(if pth::is_one(&bytes) { pth::decode(&bytes, path)? } else { file::decode(&bytes, path)? })
 }
 
-/// A run of no images with these weights in its only checkpoint.
-fn write(gan: VariantConfig, players: &[Named], out: &Path) -> Result<()> {
+/// A run of no images with these weights in its only checkpoint: each player's own, and those of its average where they differ.
+fn write(gan: VariantConfig, players: &[(Named, Option<Named>)], data: DataConfig, out: &Path) -> Result<()> {
     let policy = DevicePolicy::resolve("cpu", "f32", 0)?;
     let config = RunConfig {
         preset: gan.variant().default_preset().to_owned(),
         gan,
         train: TrainConfig::default(),
-        data: DataConfig::default(),
+        data,
         device: DeviceConfig::of(&policy),
     };
     let gan = config.gan.build(&policy, config.train.seed)?;
-    for (player, weights) in gan.players().into_iter().zip(players) {
+    for (player, (weights, averaged)) in gan.players().into_iter().zip(players) {
         player.parameters().load(weights)?;
+        if let (Some(average), Some(weights)) = (player.average(), averaged) {
+            average.parameters.load(weights)?;
+        }
     }
     let run = RunDir::create(out, &config.to_toml()?)?;
     let identity = gan.identity(&config.to_value())?;

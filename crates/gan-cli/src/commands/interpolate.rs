@@ -7,6 +7,7 @@ use crate::located::{self, Located};
 use crate::machine::Machine;
 use crate::pictures;
 use crate::say::line;
+use crate::styles;
 use anyhow::Result;
 use clap::ValueEnum;
 use gan_core::error::Error;
@@ -31,6 +32,9 @@ pub struct Args {
     /// The last seed of two
     #[arg(long, requires = "from", value_name = "SEED")]
     to: Option<u64>,
+    /// Of StyleGAN: a picture to pass through that `gan project` has found, by its w.safetensors; repeated, instead of seeds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "from", "to", "class", "from_class", "attributes"])]
+    w: Vec<PathBuf>,
     /// Pictures from one seed to the next, both included
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "N")]
     steps: u32,
@@ -74,6 +78,7 @@ const EXAMPLES: &str = "\
 Examples:
   gan interpolate runs/dcgan-fashion-mnist-32-001
   gan interpolate runs/mine --seeds 3,14,15 --steps 32 --loop
+  gan interpolate runs/mine --w a/w.safetensors --w b/w.safetensors --loop
   gan interpolate runs/mine --from 1 --to 2 --animation apng --out morph
   gan interpolate runs/cgan-mine-001 --seeds 5 --from-class sandal --to-class \"ankle boot\"
   gan interpolate runs/cgan-mine-001 --seeds 5 --attribute tilt=-30..30";
@@ -112,6 +117,13 @@ pub fn run(args: Args) -> Result<()> {
     let ends = latents::of_seeds(gan.as_ref(), &seeds)?;
     let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
     let mut rows: Vec<Vec<Picture>> = Vec::new();
+    if let (Some(stops), Some(styled)) = (found(&args, gan.as_ref(), &options, policy.device)?, gan.styled())
+    {
+        for index in 0..stops.size()[0] - 1 {
+            rows.push(along_styles(styled, &stops.f_narrow(0, index, 2)?, args.steps, &options)?);
+        }
+        return write(&args, &located, &seeds, &rows);
+    }
     for index in 0..seeds.len() as i64 - 1 {
         let way_of_labels = labels.way(index, seeds.len() as i64 - 1, args.steps, args.closed)?;
         if let Some(styled) = gan.styled() {
@@ -143,10 +155,40 @@ pub fn run(args: Args) -> Result<()> {
         rows.push(row);
     }
 
-    let (strip, animation) = targets(&args, &located, &seeds)?;
+    write(&args, &located, &seeds, &rows)
+}
+
+/// The styles of files to pass through, `[N, layers, style]`, if there are some.
+fn found(
+    args: &Args,
+    gan: &dyn ImageGan,
+    options: &GenerateOptions,
+    device: Device,
+) -> Result<Option<Tensor>> {
+    if args.w.is_empty() {
+        return Ok(None);
+    }
+    let labels = labels::Choice::default().of(gan)?;
+    let mut stops = args
+        .w
+        .iter()
+        .map(|path| styles::of_file(path, gan, &labels, options, device))
+        .collect::<Result<Vec<Tensor>>>()?;
+    if args.closed {
+        stops.push(stops[0].f_narrow(0, 0, 1)?);
+    }
+    let stops = Tensor::f_cat(&stops, 0)?;
+    match stops.size()[0] {
+        0 | 1 => Err(usage("--w: expected at least two, such as --w a/w.safetensors --w b/w.safetensors")),
+        _ => Ok(Some(stops)),
+    }
+}
+
+fn write(args: &Args, located: &Located, seeds: &[u64], rows: &[Vec<Picture>]) -> Result<()> {
+    let (strip, animation) = targets(args, located, seeds)?;
     gan_report::save_png(&strip, &pictures::sheet(&rows.concat(), args.steps as usize)?)?;
     line(format_args!("wrote {}", strip.display()));
-    let frames = frames(&rows, args.closed)?;
+    let frames = frames(rows, args.closed)?;
     match args.animation {
         Animation::Gif => gan_report::save_gif(&animation, &frames, args.fps)?,
         Animation::Apng => gan_report::save_apng(&animation, &frames, args.fps)?,
@@ -266,7 +308,10 @@ fn frames(rows: &[Vec<Picture>], closed: bool) -> Result<Vec<Picture>> {
 }
 
 fn targets(args: &Args, located: &Located, seeds: &[u64]) -> Result<(PathBuf, PathBuf)> {
-    let words: Vec<String> = seeds.iter().take(8).map(u64::to_string).collect();
+    let words: Vec<String> = match args.w.is_empty() {
+        true => seeds.iter().take(8).map(u64::to_string).collect(),
+        false => vec!["w".to_owned()],
+    };
     let labels =
         [&args.class, &args.from_class, &args.to_class].into_iter().flatten().chain(&args.attributes);
     let labels: String = labels.map(|word| format!("-{}", labels::plain(word).replace(' ', "-"))).collect();

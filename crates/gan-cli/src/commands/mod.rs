@@ -10,6 +10,7 @@ pub mod import;
 pub mod info;
 pub mod interpolate;
 pub mod modes;
+pub mod project;
 pub mod resume;
 pub mod sample;
 pub mod standing;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Sweep(args) => evaluate::sweep::run(*args)?,
         Command::Stylemix(args) => stylemix::run(args)?,
         Command::Directions(args) => directions::run(args)?,
+        Command::Project(args) => project::run(args)?,
         Command::Standing(args) => standing::run(args)?,
         Command::Augment(args) => augment::run(*args)?,
         Command::Translate(args) => translate::run(args)?,

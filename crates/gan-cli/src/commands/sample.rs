@@ -9,6 +9,7 @@ use crate::machine::Machine;
 use crate::pictures::{self, Format, save};
 use crate::samples::Samples;
 use crate::say::line;
+use crate::styles;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::variant::{GenerateOptions, ImageGan};
@@ -52,6 +53,9 @@ pub struct Args {
     /// A sheet with a row of N pictures for each of these classes, or for all: the same seeds in every row
     #[arg(long, value_delimiter = ',', value_name = "all|A,B,...", conflicts_with_all = ["class", "attributes", "single", "grid"])]
     classes: Vec<String>,
+    /// Of StyleGAN: the picture of styles that `gan project` has found, its w.safetensors; can be repeated
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "seed", "classes"])]
+    w: Vec<PathBuf>,
     /// Use the weights themselves, where there is a moving average of them
     #[arg(long)]
     raw_weights: bool,
@@ -69,6 +73,7 @@ Examples:
   gan sample runs/dcgan-fashion-mnist-32-001 --count 100 --grid=10 --out sheet.png
   gan sample runs/cgan-fashion-mnist-32-001 --class sneaker --count 16
   gan sample runs/cgan-fashion-mnist-32-001 --classes all         a row for each class
+  gan sample runs/mine --w runs/mine/projected/face/w.safetensors --psi 0.7
   gan sample runs/vanilla-ring8-001 --count 10000       points: a scatter plot and a CSV
   gan sample runs/mine/checkpoints/000200000 --count 1000 --single --out pictures/ --format webp";
 
@@ -86,6 +91,9 @@ pub fn run(args: Args) -> Result<()> {
     let is_points = config.gan.size() == 1;
     if !args.classes.is_empty() {
         return rows_of_classes(gan.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
+    }
+    if !args.w.is_empty() {
+        return of_styles(gan.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
     }
     let total = args.count.unwrap_or(if is_points { 2_500 } else { 64 });
     let asked = args.labels.of(gan.as_ref())?;
@@ -183,7 +191,8 @@ fn targets(args: &Args, located: &Located, images: u64) -> (PathBuf, Option<Path
     let default = || located.run().map_or_else(|| PathBuf::from("generated"), |run| run.join("generated"));
     let wants_sheet = args.grid.is_some() || !args.single;
     let what = if args.classes.is_empty() { args.labels.in_names() } else { "-classes".to_owned() };
-    let name = format!("sheet-{images:09}-seed{}{what}.{}", args.seed, args.format.extension());
+    let from = if args.w.is_empty() { format!("seed{}", args.seed) } else { "w".to_owned() };
+    let name = format!("sheet-{images:09}-{from}{what}.{}", args.format.extension());
     match &args.out {
         Some(out) if names_a_file(out) => {
             let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -207,6 +216,42 @@ fn names_a_file(path: &Path) -> bool {
 fn samples<'a>(gan: &'a dyn ImageGan, labels: &'a Labels, args: &Args, policy: &DevicePolicy) -> Samples<'a> {
     let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
     Samples { gan, labels, options, seed: args.seed, device: policy.device }
+}
+
+/// Pictures of styles in files.
+fn of_styles(
+    gan: &dyn ImageGan,
+    args: &Args,
+    located: &Located,
+    (images, policy): (u64, &DevicePolicy),
+) -> Result<()> {
+    let labels = args.labels.of(gan)?;
+    let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
+    let (folder, sheet) = targets(args, located, images);
+    std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
+    let mut all = Vec::new();
+    for (file, number) in args.w.iter().zip(1..) {
+        let styles = styles::of_file(file, gan, &labels, &options, policy.device)?;
+        let styled = gan.styled().ok_or_else(|| usage("--w: it has no styles"))?;
+        let pictures = pictures::of_images(&styled.of_styles(&styles, &options)?)?;
+        if args.single {
+            for (picture, part) in pictures.iter().zip(1..) {
+                let name = format!("w{number:03}-{part:03}.{}", args.format.extension());
+                save(picture, &folder.join(name), args.format)?;
+            }
+        }
+        all.extend(pictures);
+    }
+    if args.single {
+        line(format_args!("wrote {} pictures to {}", all.len(), folder.display()));
+    }
+    if let Some(path) = sheet {
+        let format =
+            path.extension().and_then(|text| clap::ValueEnum::from_str(&text.to_string_lossy(), true).ok());
+        save(&pictures::sheet(&all, args.grid.unwrap_or(0))?, &path, format.unwrap_or(args.format))?;
+        line(format_args!("wrote {}", path.display()));
+    }
+    Ok(())
 }
 
 /// A row for each class that was named, with a column for each seed.

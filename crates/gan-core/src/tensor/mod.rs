@@ -4,6 +4,7 @@ pub mod file;
 pub mod grid;
 pub mod guard;
 pub mod lab;
+pub mod pickle;
 pub mod pth;
 pub mod range;
 mod wide;

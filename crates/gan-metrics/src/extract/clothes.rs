@@ -46,6 +46,17 @@ impl Clothes {
         Ok(Self { classifier, device: policy.device })
     }
 
+    /// f32 of 0 to 255, `[N, 1 or 3, H, W]`, to grey in [-1, 1], `[N, 1, 32, 32]`.
+    fn prepared(&self, images: &Tensor) -> Result<Tensor> {
+        super::check(images)?;
+        let mut x = images.f_to_device(self.device)?;
+        x = x.f_mean_dim([1i64].as_slice(), true, Kind::Float)?;
+        if images.size()[2..] != [SIZE; 2] {
+            x = resized(&x, [SIZE; 2], Resize::Smoothed)?;
+        }
+        Ok(x.f_div_scalar(127.5)?.f_sub_scalar(1.0)?)
+    }
+
     /// The share of Fashion-MNIST's training images, kept out of its own training, whose class it names.
     pub fn accuracy(&self) -> f64 {
         self.classifier.accuracy()
@@ -74,16 +85,15 @@ impl Extract for Clothes {
     }
 
     fn describe(&self, images: &Tensor) -> Result<Features> {
-        super::check(images)?;
-        let mut x = images.f_to_device(self.device)?;
-        x = x.f_mean_dim([1i64].as_slice(), true, Kind::Float)?;
-        if images.size()[2..] != [SIZE; 2] {
-            x = resized(&x, [SIZE; 2], Resize::Smoothed)?;
-        }
-        let (pooled, logits) = self.classifier.describe_signed(&x.f_div_scalar(127.5)?.f_sub_scalar(1.0)?)?;
+        let (pooled, logits) = self.classifier.describe_signed(&self.prepared(images)?)?;
         Ok(Features {
             pooled: pooled.f_to_device(Device::Cpu)?,
             logits: Some(logits.f_to_device(Device::Cpu)?),
         })
+    }
+
+    /// What each convolution puts out: 32, 32, 64, 64 and 128 channels of 32, 32, 16, 16 and 8 pixels.
+    fn depths(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        self.classifier.depths(&self.prepared(images)?)
     }
 }

@@ -167,6 +167,19 @@ impl Extract for MobileNet {
     fn describe_with_depths(&self, images: &Tensor) -> Result<(Features, Vec<Tensor>)> {
         self.parts(images, Some(Vec::new()))
     }
+
+    fn depths(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        super::check(images)?;
+        let mut x = self.prepared(images)?;
+        let mut depths = Vec::new();
+        for (index, block) in self.blocks.iter().take(DEPTHS[DEPTHS.len() - 1] + 1).enumerate() {
+            x = block.forward(&x)?;
+            if DEPTHS.contains(&index) {
+                depths.push(x.shallow_clone());
+            }
+        }
+        Ok(depths)
+    }
 }
 
 /// A convolution with its normalisation.

@@ -68,6 +68,19 @@ pub trait Extract {
         Ok((self.describe(images)?, Vec::new()))
     }
 
+    /// Maps at several depths that can be derived by the images: for what moves images towards others. None of extractors that
+    /// show none.
+    ///
+    /// # Shapes
+    /// `images` as of [`Extract::describe`]; maps as of [`Extract::describe_with_depths`], on the extractor's device
+    ///
+    /// # Errors
+    /// As [`Extract::describe`].
+    fn depths(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        let _ = images;
+        Ok(Vec::new())
+    }
+
     /// Features of images.
     ///
     /// # Shapes

@@ -98,12 +98,7 @@ impl Choice {
     /// # Errors
     /// No weights, or those of another network.
     pub fn mobilenet(&self, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
-        let Some(path) = self.mobilenet.clone().or_else(fetched_mobilenet) else {
-            return Err(usage(
-                "--extractor mobilenet: its weights are not here; run `gan data fetch mobilenet-v2`, or name a file with --mobilenet",
-            ));
-        };
-        Ok(Box::new(MobileNet::open(&path, policy.device)?))
+        mobilenet(self.mobilenet.as_deref(), policy)
     }
 
     fn inception(&self, path: &Path, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
@@ -123,6 +118,19 @@ impl Choice {
         };
         Ok(Box::new(Inception::open(path, tap, convention, policy.device, kind)?))
     }
+}
+
+/// `MobileNetV2` with a file's weights, or those that were fetched.
+///
+/// # Errors
+/// No weights, or those of another network.
+pub fn mobilenet(file: Option<&Path>, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
+    let Some(path) = file.map(Path::to_owned).or_else(fetched_mobilenet) else {
+        return Err(usage(
+            "--extractor mobilenet: its weights are not here; run `gan data fetch mobilenet-v2`, or name a file with --mobilenet",
+        ));
+    };
+    Ok(Box::new(MobileNet::open(&path, policy.device)?))
 }
 
 /// Whether `gan data fetch mobilenet-v2` was here.

@@ -1,7 +1,7 @@
 //! `gan evaluate`: scores of a generator, or of a set of images, against real images.
 
 mod beyond;
-mod extractor;
+pub mod extractor;
 mod images;
 mod kept;
 mod pairs;
