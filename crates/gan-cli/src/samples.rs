@@ -17,6 +17,8 @@ pub struct Samples<'a> {
     pub options: GenerateOptions,
     /// The seed of picture 0; the next ones have the following seeds.
     pub seed: u64,
+    /// The seeds of the pictures instead, where there are some.
+    pub listed: &'a [u64],
     /// Where it computes.
     pub device: Device,
 }
@@ -30,8 +32,16 @@ impl Samples<'_> {
     /// # Errors
     /// A GAN that cannot do without labels; LibTorch's.
     pub fn of(&self, numbers: Range<u64>) -> Result<Tensor> {
-        let seeds: Vec<u64> = numbers.clone().map(|number| self.seed.wrapping_add(number)).collect();
+        let seeds: Vec<u64> = numbers.clone().map(|number| self.seed_of(number)).collect();
         self.with_latents(&latents::of_seeds(self.gan, &seeds)?, numbers)
+    }
+
+    /// The seed of a picture.
+    pub fn seed_of(&self, number: u64) -> u64 {
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| self.listed.get(number).copied())
+            .unwrap_or_else(|| self.seed.wrapping_add(number))
     }
 
     /// Pictures of latents that no seed names, with the labels of the numbers.

@@ -70,7 +70,11 @@ impl StyleChoice {
             )));
         }
         let labels = self.labels.of(gan.as_ref())?;
-        let options = GenerateOptions { truncation: self.truncation, average: !self.raw_weights };
+        let options = GenerateOptions {
+            truncation: self.truncation,
+            average: !self.raw_weights,
+            ..GenerateOptions::default()
+        };
         Ok(Chosen { gan, labels, policy, located, out: self.out, options })
     }
 }

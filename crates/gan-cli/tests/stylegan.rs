@@ -53,6 +53,16 @@ fn a_run_is_resumed_and_its_styles_are_used() {
     place.gan(&["sample", "whole", "--count", "4", "--out", "plain.png"]).succeeded();
     assert_ne!(bytes("whole.png"), bytes("half.png"));
     assert_eq!(bytes("whole.png"), bytes("plain.png"), "1 is as in training");
+    for noise in ["none", "random", "const"] {
+        let asked = ["sample", "whole", "--seeds", "1-2,3,4", "--noise", noise, "--out"];
+        place.gan(&[&asked[..], &[&format!("{noise}.png")]].concat()).succeeded();
+    }
+    assert_eq!(bytes("const.png"), bytes("plain.png"), "seeds one by one");
+    assert_ne!(bytes("none.png"), bytes("plain.png"));
+    assert_ne!(bytes("none.png"), bytes("random.png"));
+    place.gan(&["sample", "whole", "--seeds", "9,7", "--single", "--out", "two"]).succeeded();
+    assert!(is_png(&place.path("two/seed000007.png")) && is_png(&place.path("two/seed000009.png")));
+    place.gan(&["sample", "whole", "--seeds", "7-x"]).refused(2, &["--seeds 7-x"]);
 
     place.gan(&["stylemix", "whole", "--rows", "1,2", "--cols", "5-7", "--layers", "0-2"]).succeeded();
     assert!(is_png(&place.path("whole/generated/stylemix-layers0-2.png")));
@@ -76,6 +86,7 @@ fn what_does_not_suit_is_refused_in_a_sentence() {
     let dcgan = ["train", "dcgan", "--out", "d", "--data", "fashion-mnist-test"];
     place.gan(&[&dcgan[..], TINY, &["--size", "16"]].concat()).succeeded();
     place.gan(&["stylemix", "d"]).refused(2, &["a dcgan has no styles"]);
+    place.gan(&["sample", "d", "--noise", "none"]).refused(2, &["a dcgan has no noise inputs"]);
 }
 
 #[test]

@@ -139,12 +139,26 @@ pub struct GenerateOptions {
     pub truncation: Option<f64>,
     /// Whether the averaged weights are used, where there are some.
     pub average: bool,
+    /// What generators with noise inputs ([`Styled`] ones) add in their layers.
+    pub noise: NoiseInputs,
 }
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { truncation: None, average: true }
+        Self { truncation: None, average: true, noise: NoiseInputs::Constant }
     }
+}
+
+/// What layers add to their pixels (Karras et al. 2019, section 3.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NoiseInputs {
+    /// The same for every image, so that a latent is always the same picture.
+    #[default]
+    Constant,
+    /// Nothing.
+    None,
+    /// Draws of this seed, others for every image of a batch.
+    Random(u64),
 }
 
 /// A number that images have, such as an angle, or 0 and 1 for no and yes.

@@ -115,7 +115,11 @@ pub fn run(args: Args) -> Result<()> {
     let gan = located::load(&checkpoint, &policy)?;
     let labels = Ends::of(gan.as_ref(), &args)?;
     let ends = latents::of_seeds(gan.as_ref(), &seeds)?;
-    let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
+    let options = GenerateOptions {
+        truncation: args.truncation,
+        average: !args.raw_weights,
+        ..GenerateOptions::default()
+    };
     let mut rows: Vec<Vec<Picture>> = Vec::new();
     if let (Some(stops), Some(styled)) = (found(&args, gan.as_ref(), &options, policy.device)?, gan.styled())
     {

@@ -90,9 +90,10 @@ pub fn run(args: Args) -> Result<()> {
 
 /// Samples of consecutive seeds, as `gan sample` makes them.
 fn generate(gan: &dyn ImageGan, count: usize, args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
-    let options = GenerateOptions { truncation: None, average: !args.raw_weights };
+    let options = GenerateOptions { average: !args.raw_weights, ..GenerateOptions::default() };
     let labels = Choice::default().of(gan)?;
-    let samples = Samples { gan, labels: &labels, options, seed: args.seed, device: policy.device };
+    let samples =
+        Samples { gan, labels: &labels, options, seed: args.seed, listed: &[], device: policy.device };
     let mut parts = Vec::new();
     for first in (0..count).step_by(AT_A_TIME) {
         let numbers = first as u64..count.min(first + AT_A_TIME) as u64;

@@ -154,7 +154,7 @@ pub fn run(args: Args) -> Result<()> {
     let found = projection.image()?;
     let at_last = read(&no_grad(|| distance(&found))?)?;
     let styles = projection.styles()?;
-    let options = GenerateOptions { truncation: None, average: !args.raw_weights };
+    let options = GenerateOptions { average: !args.raw_weights, ..GenerateOptions::default() };
     let with_own_noise = read(&no_grad(|| distance(&gan.of_styles(&styles, &options)?))?)?;
     strip.push(found.shallow_clone());
     for (name, image) in [("target.png", &target), ("projected.png", &found)] {

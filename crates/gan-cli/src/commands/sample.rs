@@ -12,7 +12,7 @@ use crate::say::line;
 use crate::styles;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
-use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_core::variant::{GenerateOptions, ImageGan, NoiseInputs};
 use gan_data::PointSet;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
@@ -33,6 +33,12 @@ pub struct Args {
     /// The seed of the first picture; the next ones have the following seeds
     #[arg(long, default_value = "1", value_parser = amount::argument, value_name = "N")]
     seed: u64,
+    /// The seeds of the pictures one by one, such as `0-63` or `85,100,200-207`
+    #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["count", "seed", "classes", "w"])]
+    seeds: Vec<String>,
+    /// Of StyleGAN: what its layers add to their pixels: the noise that is kept with the weights, nothing, or draws of --seed
+    #[arg(long, value_enum, default_value = "const", value_name = "NOISE")]
+    noise: Noise,
     /// All pictures on one sheet, which is the default; with a number: so many in a row
     #[arg(long, num_args = 0..=1, default_missing_value = "0", require_equals = true, value_name = "COLUMNS")]
     grid: Option<usize>,
@@ -66,12 +72,24 @@ pub struct Args {
     machine: Machine,
 }
 
+/// What StyleGAN's layers add to their pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Noise {
+    /// What is kept with the weights: a seed is always the same picture
+    Const,
+    /// Nothing
+    None,
+    /// Draws of --seed, others for every picture of a batch
+    Random,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   gan sample runs/dcgan-fashion-mnist-32-001
   gan sample runs/dcgan-fashion-mnist-32-001 --best
   gan sample runs/dcgan-fashion-mnist-32-001 --count 100 --grid=10 --out sheet.png
   gan sample runs/cgan-fashion-mnist-32-001 --class sneaker --count 16
+  gan sample runs/stylegan-faces-64-001 --seeds 0-63 --psi 0.7 --noise none
   gan sample runs/cgan-fashion-mnist-32-001 --classes all         a row for each class
   gan sample runs/mine --w runs/mine/projected/face/w.safetensors --psi 0.7
   gan sample runs/vanilla-ring8-001 --count 10000       points: a scatter plot and a CSV
@@ -95,9 +113,19 @@ pub fn run(args: Args) -> Result<()> {
     if !args.w.is_empty() {
         return of_styles(gan.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
     }
-    let total = args.count.unwrap_or(if is_points { 2_500 } else { 64 });
+    if args.noise != Noise::Const && gan.styled().is_none() {
+        return Err(usage(format!(
+            "--noise: a {} has no noise inputs; stylegan and stylegan1 have",
+            gan.name()
+        )));
+    }
+    let seeds = if args.seeds.is_empty() { Vec::new() } else { styles::seeds("--seeds", &args.seeds)? };
+    let total = match seeds.len() as u64 {
+        0 => args.count.unwrap_or(if is_points { 2_500 } else { 64 }),
+        listed => listed,
+    };
     let asked = args.labels.of(gan.as_ref())?;
-    let samples = samples(gan.as_ref(), &asked, &args, &policy);
+    let samples = Samples { listed: &seeds, ..samples(gan.as_ref(), &asked, &args, &policy) };
 
     let (folder, sheet) = targets(&args, &located, checkpoint.meta.clock.images);
     std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
@@ -112,7 +140,7 @@ pub fn run(args: Args) -> Result<()> {
         }
         let generated = pictures::of_images(&images)?;
         if args.single {
-            let seeds = (first..).map(|number| args.seed.wrapping_add(number));
+            let seeds = (first..).map(|number| samples.seed_of(number));
             for (seed, picture) in seeds.zip(&generated) {
                 save(
                     picture,
@@ -214,8 +242,16 @@ fn names_a_file(path: &Path) -> bool {
 }
 
 fn samples<'a>(gan: &'a dyn ImageGan, labels: &'a Labels, args: &Args, policy: &DevicePolicy) -> Samples<'a> {
-    let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
-    Samples { gan, labels, options, seed: args.seed, device: policy.device }
+    Samples { gan, labels, options: options(args), seed: args.seed, listed: &[], device: policy.device }
+}
+
+fn options(args: &Args) -> GenerateOptions {
+    let noise = match args.noise {
+        Noise::Const => NoiseInputs::Constant,
+        Noise::None => NoiseInputs::None,
+        Noise::Random => NoiseInputs::Random(args.seed),
+    };
+    GenerateOptions { truncation: args.truncation, average: !args.raw_weights, noise }
 }
 
 /// Pictures of styles in files.
@@ -226,7 +262,7 @@ fn of_styles(
     (images, policy): (u64, &DevicePolicy),
 ) -> Result<()> {
     let labels = args.labels.of(gan)?;
-    let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
+    let options = options(args);
     let (folder, sheet) = targets(args, located, images);
     std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
     let mut all = Vec::new();

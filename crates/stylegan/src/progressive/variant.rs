@@ -8,10 +8,13 @@ use gan_core::ema::EmaConfig;
 use gan_core::error::Result;
 use gan_core::game::record_scores;
 use gan_core::player::Player;
+use gan_core::random::Streams;
 use gan_core::regularizer::gradient_penalty;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Styled, Variant};
+use gan_core::variant::{
+    Generate, GenerateOptions, NoiseInputs, Panel, PreviewCtx, StateVisitor, Styled, Variant,
+};
 use std::ops::RangeInclusive;
 use tch::{Kind, Tensor, no_grad};
 
@@ -222,10 +225,18 @@ impl Styled for ProgressiveStyleGan {
         })
     }
 
-    /// With noise that is always the same, so that a seed is always the same picture.
     fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
+        let drawn;
+        let noise = match options.noise {
+            NoiseInputs::Constant => PixelNoise::Fixed,
+            NoiseInputs::None => PixelNoise::None,
+            NoiseInputs::Random(seed) => {
+                drawn = Streams::new(seed, 0, 0, styles.device());
+                PixelNoise::Random(&drawn)
+            }
+        };
         no_grad(|| {
-            let images = self.network(options.average).forward(styles, self.stage(), PixelNoise::Fixed)?;
+            let images = self.network(options.average).forward(styles, self.stage(), noise)?;
             let images = images.f_clamp(-1.0, 1.0)?;
             match self.config.size {
                 size if size > self.stage().side() => Ok(images.f_upsample_nearest2d([size; 2], None, None)?),

@@ -225,12 +225,16 @@ fn plan(args: &Args, real: &Pool, classes: usize) -> Vec<u64> {
 }
 
 fn generate(gan: &dyn ImageGan, plan: &[u64], args: &Args, device: Device) -> Result<Pool> {
-    let options = GenerateOptions { truncation: args.truncation, average: !args.raw_weights };
+    let options = GenerateOptions {
+        truncation: args.truncation,
+        average: !args.raw_weights,
+        ..GenerateOptions::default()
+    };
     let bar = progress::counted("generating", plan.iter().sum());
     let (mut images, mut labels, mut first) = (Vec::new(), Vec::new(), 0);
     for (class, &count) in (0..).zip(plan) {
         let asked = Labels::Class(class);
-        let samples = Samples { gan, labels: &asked, options, seed: args.seed, device };
+        let samples = Samples { gan, labels: &asked, options, seed: args.seed, listed: &[], device };
         for start in (first..first + count).step_by(AT_A_TIME as usize) {
             let numbers = start..(first + count).min(start + AT_A_TIME);
             bar.inc(numbers.end - numbers.start);

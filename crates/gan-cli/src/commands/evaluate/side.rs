@@ -89,7 +89,11 @@ impl Side {
             images: checkpoint.meta.clock.images,
             policy: *policy,
             seed: args.seed,
-            options: GenerateOptions { truncation: args.truncation, average: !args.raw_weights },
+            options: GenerateOptions {
+                truncation: args.truncation,
+                average: !args.raw_weights,
+                ..GenerateOptions::default()
+            },
         })))
     }
 
@@ -322,7 +326,14 @@ impl Generated {
     /// How its samples are made.
     pub fn samples(&self) -> Samples<'_> {
         let Self { gan, labels, options, seed, .. } = self;
-        Samples { gan: gan.as_ref(), labels, options: *options, seed: *seed, device: self.policy.device }
+        Samples {
+            gan: gan.as_ref(),
+            labels,
+            options: *options,
+            seed: *seed,
+            listed: &[],
+            device: self.policy.device,
+        }
     }
 
     /// The shape of one latent.
