@@ -79,6 +79,6 @@ fn what_does_not_suit_is_refused_in_a_sentence() {
     refused(&["--set", "phase_images=0"], &["stylegan1.phase_images", "at least 1 image"]);
     refused(&["--set", "start=32"], &["stylegan1.start", "not between 4 and 16"]);
     refused(&["--set", "loss=relativistic_paired"], &["stylegan1.loss", "wasserstein"]);
-    refused(&["--set", "phase=10"], &["stylegan1.phase_images"]);
+    refused(&["--set", "phase_image=10"], &["stylegan1.phase_images"]);
     refused(&["--preset", "ffhq"], &["ffhq", "small-32", "paper-1024"]);
 }

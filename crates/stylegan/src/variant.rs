@@ -200,7 +200,12 @@ impl Variant for StyleGan {
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
-        Ok(vec![ctx.rows_of_labels(self)?])
+        if self.config.conditional {
+            return Ok(vec![ctx.rows_of_labels(self)?]);
+        }
+        let z = ctx.noise.normal("latent", &[64, self.config.latent])?;
+        let images = self.generate(&z, None, &GenerateOptions::default())?;
+        Ok(vec![Panel { name: "samples".to_owned(), images, columns: 8 }])
     }
 }
 

@@ -74,6 +74,7 @@ impl Config {
                 phase_images: 25_000,
                 batch: 32,
                 r1_gamma: 1.0,
+                ema: EmaConfig { buffers: EmaBuffers::Leave, ..EmaConfig::half_life(10_000.0) },
                 ..Self::default()
             }),
             "paper-256" => Ok(Self::default()),

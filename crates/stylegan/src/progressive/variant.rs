@@ -170,7 +170,9 @@ impl Variant for ProgressiveStyleGan {
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
-        Ok(vec![ctx.rows_of_labels(self)?])
+        let z = ctx.noise.normal("latent", &[64, self.config.style])?;
+        let images = self.generate(&z, None, &GenerateOptions::default())?;
+        Ok(vec![Panel { name: "samples".to_owned(), images, columns: 8 }])
     }
 }
 
