@@ -4,6 +4,7 @@ use gan_core::random::split_mix;
 use gan_core::tensor::file::Named;
 use gan_metrics::extract::{Clothes, Extract, MobileNet, Weights};
 use gan_metrics::feature_distance;
+use gan_metrics::feature_distance::between;
 use serde_json::Value;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -164,6 +165,27 @@ fn distances_are_those_of_a_distance() {
     let blurs: Vec<f64> = [1, 3, 9].map(|times| of(&blurred(times), &images)[0]).to_vec();
     assert!(noises.is_sorted() && noises[0] > 0.0 && noises[2] > 2.0 * noises[0], "{noises:?}");
     assert!(blurs.is_sorted() && blurs[0] > 0.0, "{blurs:?}");
+}
+
+#[test]
+fn maps_can_be_derived_by_the_image() {
+    let policy = gan_core::device::DevicePolicy::resolve("cpu", "f32", 0).expect("a policy");
+    let clothes = Clothes::new(&policy).expect("an extractor");
+    let network = network();
+    let image = picture(1, [3, 40, 32]).to_kind(Kind::Float);
+    let (_, maps) = network.describe_with_depths(&image).expect("maps");
+    assert!(network.depths(&image).expect("maps") == maps, "the same maps");
+    for extractor in [&network as &dyn Extract, &clothes] {
+        let wanted = extractor.depths(&image.flip([3])).expect("maps");
+        let moved = image.copy().set_requires_grad(true);
+        let distance = between(&extractor.depths(&moved).expect("maps"), &wanted).expect("a distance");
+        let slope = &Tensor::run_backward(&[distance.mean(Kind::Float)], &[&moved], false, false)[0];
+        assert!(bool::try_from(slope.isfinite().all()).expect("a word"));
+        // A small step down the slope comes nearer.
+        let nearer = &image - slope * (1.0 / slope.norm().double_value(&[]));
+        let after = between(&extractor.depths(&nearer).expect("maps"), &wanted).expect("a distance");
+        assert!(after.double_value(&[0]) < distance.double_value(&[0]), "{}", extractor.short_name());
+    }
 }
 
 #[test]

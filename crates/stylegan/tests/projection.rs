@@ -8,6 +8,8 @@ use stylegan::{Config, LayerNoise, Projection, ProjectionConfig, StyleGan};
 use tch::{Device, Kind, Tensor, no_grad};
 
 fn generator(noise: bool) -> StyleGan {
+    // Threads that wait for each other make up most of the time of networks so small.
+    tch::set_num_threads(1);
     let config = Config {
         size: 16,
         channels: 1,
@@ -61,7 +63,10 @@ fn the_distance_falls_to_a_small_share() {
         let ([first, last], styles) = search(&gan, config);
         assert!(last < 0.05 * first, "{first} to {last}");
         assert_eq!(styles.get(0).get(0), styles.get(0).get(1), "one style for all layers");
-        let before: Vec<Tensor> = gan_weights(&gan);
+        if !noise {
+            continue;
+        }
+        let before = gan_weights(&gan);
         let ([_, each], apart) = search(&gan, ProjectionConfig { each_layer: true, ..config });
         assert!(each < 0.05 * first, "{first} to {each}");
         assert_ne!(apart.get(0).get(0), apart.get(0).get(1));
