@@ -98,6 +98,16 @@ fn stylegan(criterion: &mut Criterion) {
     }
 }
 
+/// Fully grown: a phase is over with the first steps.
+fn stylegan1(criterion: &mut Criterion) {
+    use stylegan::progressive::{Config, ProgressiveStyleGan};
+    let policy = policy("f32", 0);
+    let config = Config { phase_images: 1, ..Config::preset("small-32").expect("a preset") };
+    let shape = [config.batch, config.channels, config.size, config.size];
+    let gan = ProgressiveStyleGan::new(config, &policy, 1).expect("a GAN");
+    steps(criterion, ("stylegan1", "small-32"), gan, Synthetic::new(shape, 0, 1, policy.device), policy);
+}
+
 fn policy(precision: &str, threads: usize) -> DevicePolicy {
     let policy = DevicePolicy::resolve("auto", precision, threads).expect("a device");
     policy.apply();
@@ -125,5 +135,5 @@ fn steps<V: Variant>(
     group.finish();
 }
 
-criterion_group!(benches, biggan, cgan, cyclegan, dcgan, pix2pix, stylegan, vanilla);
+criterion_group!(benches, biggan, cgan, cyclegan, dcgan, pix2pix, stylegan, stylegan1, vanilla);
 criterion_main!(benches);
