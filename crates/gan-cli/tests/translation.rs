@@ -199,7 +199,9 @@ fn published_weights_are_imported() {
     let [made, back] = ["made/a.png", "back/a.png"].map(|path| image::open(place.path(path)).expect("PNG"));
     assert_eq!(made, back, "the same weights both ways");
     place.gan(&["import", "cyclegan", "photos/a.png"]).refused(1, &["a.png"]);
-    place.gan(&["import", "dcgan", file]).refused(2, &["no published weights", "biggan, cyclegan, pix2pix and stylegan2"]);
+    place
+        .gan(&["import", "dcgan", file])
+        .refused(2, &["no published weights", "biggan, cyclegan, pix2pix and stylegan2"]);
     place.gan(&["import", "pix2pix", file, file]).refused(2, &["one generator"]);
 }
 
