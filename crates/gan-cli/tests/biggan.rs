@@ -5,7 +5,7 @@ mod support;
 use gan_core::tensor::file;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use support::{Done, Place, TINY, checkpoints, is_png, tensors};
+use support::{Done, Place, TINY, is_png, newest, tensors};
 
 fn train(place: &Place, more: &[&str]) -> Done {
     let small = ["--size", "32", "--set", "embedding=4", "--data", "fashion-mnist-test"];
@@ -34,11 +34,10 @@ fn a_run_is_resumed_sampled_and_swept() {
     train(&place, &[&["--out", "whole"][..], &details].concat()).succeeded();
     train(&place, &[&["--out", "parts", "--images", "32"][..], &details].concat()).succeeded();
     place.gan(&["resume", "parts", "--images", "64"]).succeeded();
-    let newest = |run: &str| {
-        let run = place.path(run);
-        run.join("checkpoints").join(checkpoints(&run).pop().expect("a checkpoint"))
-    };
-    assert!(tensors(&newest("whole")) == tensors(&newest("parts")), "spectral-norm buffers included");
+    assert!(
+        tensors(&newest(&place.path("whole"))) == tensors(&newest(&place.path("parts"))),
+        "spectral-norm buffers included"
+    );
 
     let log = std::fs::read_to_string(place.path("whole/log.jsonl")).expect("a log");
     for name in ["singular_value/generator/blocks.0.0.conv1.sv0", "weight_norm/discriminator/linear.weight"] {

@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::Value;
 use std::path::Path;
-use support::{Done, Place, TINY, checkpoints, tensors};
+use support::{Done, Place, TINY, newest, tensors};
 
 /// Three classes with awkward names, of 20, 12 and 12 small grey pictures that differ in brightness.
 fn clothes(place: &Place, name: &str) {
@@ -106,10 +106,7 @@ fn a_conditional_run_is_resumed_exactly() {
     finished(&place);
     train(&place, &["--data", "clothes", "--out", "parts", "--images", "32"]).succeeded();
     place.gan(&["resume", "parts", "--images", "64"]).succeeded();
-    let last = |run: &str| {
-        let run = place.path(run);
-        tensors(&run.join("checkpoints").join(checkpoints(&run).pop().expect("a checkpoint")))
-    };
+    let last = |run: &str| tensors(&newest(&place.path(run)));
     assert_eq!(last("run"), last("parts"));
     // Other classes under the same path are not gone on with.
     std::fs::rename(place.path("clothes/Sandal"), place.path("clothes/Slipper")).expect("rename");
@@ -250,10 +247,7 @@ fn attributes_are_learned_asked_for_and_gone_through() {
     train(&place, &[&attributes[..], &["--out", "run"]].concat()).succeeded();
     train(&place, &[&attributes[..], &["--out", "parts", "--images", "32"]].concat()).succeeded();
     place.gan(&["resume", "parts", "--images", "64"]).succeeded();
-    let last = |run: &str| {
-        let run = place.path(run);
-        tensors(&run.join("checkpoints").join(checkpoints(&run).pop().expect("a checkpoint")))
-    };
+    let last = |run: &str| tensors(&newest(&place.path(run)));
     assert_eq!(last("run"), last("parts"));
 
     let sample = |name: &str, more: &[&str]| {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Place, checkpoints, is_png, tensors};
+use support::{Place, is_png, newest, tensors};
 
 /// 4x4 for 24 images; 8x8 is faded in for 24 and stays for 24: the checkpoint after 32 images is in the middle of a fade.
 const SMALL: &[&str] = &[
@@ -35,11 +35,10 @@ fn a_run_is_resumed_in_the_middle_of_a_fade_and_its_styles_are_used() {
     place.gan(&[SMALL, &["--out", "parts", "--images", "32"]].concat()).succeeded();
     place.gan(&["sample", "parts", "--count", "4", "--out", "growing.png"]).succeeded();
     place.gan(&["resume", "parts", "--images", "64"]).succeeded();
-    let newest = |run: &str| {
-        let run = place.path(run);
-        run.join("checkpoints").join(checkpoints(&run).pop().expect("a checkpoint"))
-    };
-    assert!(tensors(&newest("whole")) == tensors(&newest("parts")), "what stands still included");
+    assert!(
+        tensors(&newest(&place.path("whole"))) == tensors(&newest(&place.path("parts"))),
+        "what stands still included"
+    );
     let log = std::fs::read_to_string(place.path("whole/log.jsonl")).expect("a log");
     for name in ["growth/side", "growth/alpha", "penalty/r1"] {
         assert!(log.contains(name), "{name}");

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Place, checkpoints, is_png, tensors};
+use support::{Place, is_png, newest, tensors};
 
 const TINY: &[&str] = &[
     "train",
@@ -81,11 +81,10 @@ fn resuming_on_points_is_exact() {
         train(&place, &[&more[..], &["--out", "whole"]].concat()).succeeded();
         train(&place, &[&more[..], &["--out", "parts", "--images", "100"]].concat()).succeeded();
         place.gan(&["resume", "parts", "--images", "200"]).succeeded();
-        let newest = |run: &str| {
-            let run = place.path(run);
-            run.join("checkpoints").join(checkpoints(&run).pop().expect("a checkpoint"))
-        };
-        assert!(tensors(&newest("whole")) == tensors(&newest("parts")), "data.points={fixed}");
+        assert!(
+            tensors(&newest(&place.path("whole"))) == tensors(&newest(&place.path("parts"))),
+            "data.points={fixed}"
+        );
     }
 }
 

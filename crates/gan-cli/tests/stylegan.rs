@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Done, Place, TINY, checkpoints, is_png, tensors};
+use support::{Done, Place, TINY, is_png, newest, tensors};
 
 const SMALL: &[&str] = &[
     "--size",
@@ -36,11 +36,10 @@ fn a_run_is_resumed_and_its_styles_are_used() {
     train(&place, &[&["--out", "whole"][..], &ada].concat()).succeeded();
     train(&place, &[&["--out", "parts", "--images", "32"][..], &ada].concat()).succeeded();
     place.gan(&["resume", "parts", "--images", "64"]).succeeded();
-    let newest = |run: &str| {
-        let run = place.path(run);
-        run.join("checkpoints").join(checkpoints(&run).pop().expect("a checkpoint"))
-    };
-    assert!(tensors(&newest("whole")) == tensors(&newest("parts")), "w average, path length and p included");
+    assert!(
+        tensors(&newest(&place.path("whole"))) == tensors(&newest(&place.path("parts"))),
+        "w average, path length and p included"
+    );
     let log = std::fs::read_to_string(place.path("whole/log.jsonl")).expect("a log");
     for name in ["penalty/r1", "path_length", "augment/p"] {
         assert!(log.contains(name), "{name}");

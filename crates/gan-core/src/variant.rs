@@ -7,7 +7,7 @@ use crate::player::Player;
 use crate::random::Streams;
 use crate::step::StepCtx;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// One GAN: its players and one whole training step, written out plainly by the variant.
 pub trait Variant {
@@ -159,6 +159,14 @@ pub enum NoiseInputs {
     None,
     /// Draws of this seed, others for every image of a batch.
     Random(u64),
+}
+
+impl NoiseInputs {
+    /// What is drawn from, if anything is.
+    pub fn streams(self, device: Device) -> Streams {
+        let seed = if let Self::Random(seed) = self { seed } else { 0 };
+        Streams::new(seed, 0, 0, device)
+    }
 }
 
 /// A number that images have, such as an angle, or 0 and 1 for no and yes.

@@ -10,6 +10,7 @@ use gan_core::error::{Error, Result};
 use gan_core::nn::{Epilogue, Fir, Init, Scope, upfirdn2d};
 use gan_core::random::Streams;
 use gan_core::tensor::guard::{ANY, shape};
+use gan_core::variant::NoiseInputs;
 use std::ops::RangeInclusive;
 use tch::{Kind, Tensor};
 
@@ -18,15 +19,25 @@ use tch::{Kind, Tensor};
 pub enum LayerNoise<'a> {
     /// Draws, others for every image: as in training.
     Random(&'a Streams),
-    /// The same for all images, kept with the weights.
+    /// The same for all images, so that a latent is always the same picture: StyleGAN2 keeps it with the weights.
     Const,
-    /// The same for all images, given: a map `[H, W]` for each layer that adds noise, see [`Synthesis::noise_sizes`].
+    /// The same for all images, given: a map `[H, W]` for each layer of StyleGAN2 that adds noise, see
+    /// [`Synthesis::noise_sizes`], or for each resolution of the StyleGAN that grows.
     Maps(&'a [Tensor]),
     /// Nothing.
     None,
 }
 
-impl LayerNoise<'_> {
+impl<'a> LayerNoise<'a> {
+    /// What was asked for; `streams` are its [`NoiseInputs::streams`].
+    pub(crate) fn asked(inputs: NoiseInputs, streams: &'a Streams) -> Self {
+        match inputs {
+            NoiseInputs::Constant => Self::Const,
+            NoiseInputs::None => Self::None,
+            NoiseInputs::Random(_) => Self::Random(streams),
+        }
+    }
+
     /// What some layers in a row add.
     fn of_layers(self, from: i64, count: i64) -> Self {
         match self {

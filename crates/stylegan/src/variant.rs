@@ -9,13 +9,10 @@ use gan_core::error::{Error, Result};
 use gan_core::game::record_scores;
 use gan_core::nn::Mode;
 use gan_core::player::Player;
-use gan_core::random::Streams;
 use gan_core::regularizer::gradient_penalty;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{
-    Generate, GenerateOptions, NoiseInputs, Panel, PreviewCtx, StateVisitor, Styled, Variant,
-};
+use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Styled, Variant};
 use std::ops::RangeInclusive;
 use tch::{Kind, Tensor, no_grad};
 
@@ -308,15 +305,8 @@ impl Styled for StyleGan {
     /// Constant noise is what is kept with the weights.
     fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
         let network = self.network(options.average);
-        let drawn;
-        let noise = match options.noise {
-            NoiseInputs::Constant => LayerNoise::Const,
-            NoiseInputs::None => LayerNoise::None,
-            NoiseInputs::Random(seed) => {
-                drawn = Streams::new(seed, 0, 0, styles.device());
-                LayerNoise::Random(&drawn)
-            }
-        };
+        let streams = options.noise.streams(styles.device());
+        let noise = LayerNoise::asked(options.noise, &streams);
         no_grad(|| Ok(network.forward(styles, noise)?.f_clamp(-1.0, 1.0)?))
     }
 

@@ -14,10 +14,10 @@ use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
 use gan_testkit::{device, reference};
 use serde_json::Value;
-use stylegan::Psi;
 use stylegan::progressive::{
-    AdaIn, Blur, Config, Discriminator, Generator, NoiseScale, PixelNoise, ProgressiveStyleGan, Stage,
+    AdaIn, Blur, Config, Discriminator, Generator, NoiseScale, ProgressiveStyleGan, Stage,
 };
+use stylegan::{LayerNoise, Psi};
 use tch::{Kind, Tensor};
 
 /// 4x4 for two steps, then 8x8 is faded in, stays, and 16x16 is faded in: four images a step.
@@ -172,9 +172,17 @@ fn forward_passes_are_the_reference() {
         Streams::replaying(levels.map(|level| golden.tensor(&format!("in/noise{level}"))))
     };
     let images = |styles: &Tensor, stage: Stage| {
-        generator.forward(styles, stage, PixelNoise::Random(&noise())).expect("images")
+        generator.forward(styles, stage, LayerNoise::Random(&noise())).expect("images")
     };
     let last = Stage::grown(config.widths.len() as i64 - 1);
+    let one = |all: &Tensor| all.narrow(0, 0, 1);
+    let maps: Vec<Tensor> = (0..config.widths.len())
+        .map(|level| one(&golden.tensor(&format!("in/noise{level}"))).squeeze())
+        .collect();
+    let by_maps = |maps: &[Tensor]| generator.forward(&one(&styles), last, LayerNoise::Maps(maps));
+    let apart = by_maps(&maps).expect("images") - one(&images(&styles, last));
+    assert!(apart.abs().max().double_value(&[]) < 1e-5, "given maps are noise like any other");
+    assert!(by_maps(&maps[1..]).is_err() && by_maps(&[]).is_err());
     let mut stages = 0;
     for (name, _) in golden.under("out/synthesis/step") {
         let stage = stage(&name);

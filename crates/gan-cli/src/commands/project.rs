@@ -99,7 +99,7 @@ pub fn run(args: Args) -> Result<()> {
     let VariantConfig::Stylegan(config) = config.gan else {
         let word = config.gan.variant().word();
         return Err(usage(format!(
-            "{}: a {word} has no styles to search for; stylegan has",
+            "{}: is a {word}; it is the styles of a stylegan that are searched",
             args.from.display()
         )));
     };

@@ -135,6 +135,11 @@ pub fn checkpoints(run: &Path) -> Vec<String> {
     names
 }
 
+/// A run's newest checkpoint.
+pub fn newest(run: &Path) -> PathBuf {
+    run.join("checkpoints").join(checkpoints(run).pop().expect("a checkpoint"))
+}
+
 /// Every tensor file of a checkpoint, by name.
 pub fn tensors(checkpoint: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(checkpoint).expect("a checkpoint").flatten();

@@ -118,7 +118,8 @@ pub struct Pickle<'a> {
 }
 
 const BROKEN: &str = "its pickle is broken";
-const PROTO: u8 = 0x80;
+/// How pickles of protocol 2 and up begin.
+pub(super) const PROTO: u8 = 0x80;
 
 /// Whether bytes begin as pickles of protocols 2 to 5 do.
 pub fn is_one(bytes: &[u8]) -> bool {

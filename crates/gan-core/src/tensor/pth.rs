@@ -5,7 +5,7 @@
 //! object for something without content. No crate reads the older layout.
 
 use super::file::Named;
-use super::pickle::{Known, Names, Object, Pickle, Refusal, Value};
+use super::pickle::{Known, Names, Object, PROTO, Pickle, Refusal, Value};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
@@ -45,7 +45,6 @@ type Parsed<T> = std::result::Result<T, Refusal>;
 /// Containers in containers, and all that is looked at.
 const DEEPEST: usize = 100;
 const MOST_VALUES: usize = 4_000_000;
-const PROTO: u8 = 0x80;
 
 fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")

@@ -1,10 +1,10 @@
 //! Latents to styles to images, with truncation (Karras et al. 2019, section 2 and appendix B).
 
 use super::layers::{EqualLinear, activated, zeros};
-use super::{Config, PixelNoise, Stage, Synthesis};
-use crate::Psi;
+use super::{Config, Stage, Synthesis};
 use crate::generator::drawn_near;
 use crate::layers::normalized;
+use crate::{LayerNoise, Psi};
 use gan_core::device::full_precision;
 use gan_core::error::Result;
 use gan_core::nn::{Init, Scope};
@@ -67,7 +67,7 @@ impl Generator {
     ///
     /// # Errors
     /// As [`Synthesis::forward`].
-    pub fn forward(&self, styles: &Tensor, stage: Stage, noise: PixelNoise) -> Result<Tensor> {
+    pub fn forward(&self, styles: &Tensor, stage: Stage, noise: LayerNoise) -> Result<Tensor> {
         self.synthesis.forward(styles, stage, noise)
     }
 }

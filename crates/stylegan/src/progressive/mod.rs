@@ -24,5 +24,5 @@ pub use discriminator::Discriminator;
 pub use generator::{Generator, Mapping};
 pub use layers::{AdaIn, Blur, NoiseScale};
 pub use schedule::Stage;
-pub use synthesis::{PixelNoise, Synthesis};
+pub use synthesis::Synthesis;
 pub use variant::ProgressiveStyleGan;

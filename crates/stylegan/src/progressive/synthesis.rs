@@ -3,39 +3,35 @@
 use super::config::BASE;
 use super::layers::{AdaIn, Blur, EqualConv, Form, NoiseScale, activated};
 use super::{Config, Stage};
+use crate::LayerNoise;
 use gan_core::error::{Error, Result};
 use gan_core::nn::{Init, Scope, doubled};
-use gan_core::random::{self, Streams};
+use gan_core::random;
 use gan_core::tensor::guard::{ANY, shape};
 use std::ops::RangeInclusive;
 use tch::{Device, Kind, Tensor};
 
-/// What every layer adds to its pixels.
-#[derive(Debug, Clone, Copy)]
-pub enum PixelNoise<'a> {
-    /// Draws, others for every image: as in training.
-    Random(&'a Streams),
-    /// The same for all images and at all times, so that a latent is always the same picture.
-    Fixed,
-    /// Nothing.
-    None,
-}
-
-impl PixelNoise<'_> {
-    /// Noise for images of one resolution.
-    ///
-    /// # Shapes
-    /// Out `[count, 1, side, side]` or `[1, 1, side, side]`
-    fn drawn(self, count: i64, side: i64, device: Device) -> Result<Option<Tensor>> {
-        match self {
-            Self::Random(streams) => Ok(Some(streams.normal("noise", &[count, 1, side, side])?)),
-            Self::Fixed => {
-                let key = random::key(0, &[side.unsigned_abs()], "fixed noise");
-                let noise = Init::Normal { mean: 0.0, std: 1.0 };
-                Ok(Some(noise.tensor(&[1, 1, side, side], key, device)?))
-            }
-            Self::None => Ok(None),
+/// What both layers of a resolution add to the pixels of `count` images.
+///
+/// # Shapes
+/// Out `[count, 1, side, side]` or `[1, 1, side, side]`
+fn noise_of(level: i64, noise: LayerNoise, count: i64, device: Device) -> Result<Option<Tensor>> {
+    let side = BASE << level;
+    match noise {
+        LayerNoise::Random(streams) => Ok(Some(streams.normal("noise", &[count, 1, side, side])?)),
+        LayerNoise::Const => {
+            let key = random::key(0, &[side.unsigned_abs()], "fixed noise");
+            let noise = Init::Normal { mean: 0.0, std: 1.0 };
+            Ok(Some(noise.tensor(&[1, 1, side, side], key, device)?))
         }
+        LayerNoise::Maps(maps) => {
+            let map = usize::try_from(level).ok().and_then(|level| maps.get(level));
+            let map =
+                map.ok_or_else(|| Error::config("noise", "has fewer maps than there are resolutions"))?;
+            shape("noise", map, &[side, side])?;
+            Ok(Some(map.f_reshape([1, 1, side, side])?))
+        }
+        LayerNoise::None => Ok(None),
     }
 }
 
@@ -82,13 +78,13 @@ impl Synthesis {
     ///
     /// # Errors
     /// Another number of styles, a stage that there is not; LibTorch's.
-    pub fn forward(&self, styles: &Tensor, stage: Stage, noise: PixelNoise) -> Result<Tensor> {
+    pub fn forward(&self, styles: &Tensor, stage: Stage, noise: LayerNoise) -> Result<Tensor> {
         shape("styles", styles, &[ANY, self.layers(), self.style])?;
         let level = usize::try_from(stage.level).ok().filter(|&level| level < self.blocks.len());
         let level = level.ok_or_else(|| Error::config("stage", "is no resolution of this network"))?;
         let (mut below, mut x) = (None, None);
         for (at, block) in (0..).zip(&self.blocks[..=level]) {
-            let noise = noise.drawn(styles.size()[0], BASE << at, styles.device())?;
+            let noise = noise_of(at, noise, styles.size()[0], styles.device())?;
             let next = block.forward(x.as_ref(), &styles.f_narrow(1, 2 * at, 2)?, noise.as_ref())?;
             below = x.replace(next);
         }

@@ -1,20 +1,17 @@
 //! The networks and one whole training step.
 
-use super::{Config, Discriminator, Generator, PixelNoise, Stage};
-use crate::{Generator as Styles, Psi};
+use super::{Config, Discriminator, Generator, Stage};
+use crate::{Generator as Styles, LayerNoise, Psi};
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
 use gan_core::error::Result;
 use gan_core::game::record_scores;
 use gan_core::player::Player;
-use gan_core::random::Streams;
 use gan_core::regularizer::gradient_penalty;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{
-    Generate, GenerateOptions, NoiseInputs, Panel, PreviewCtx, StateVisitor, Styled, Variant,
-};
+use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Styled, Variant};
 use std::ops::RangeInclusive;
 use tch::{Kind, Tensor, no_grad};
 
@@ -189,7 +186,7 @@ fn made(ctx: &StepCtx, config: &Config, generator: &Generator, stage: Stage) -> 
         let from = 1 + noise.index("mixing layer", others as usize)? as i64;
         chosen = Styles::mixed(&chosen, &styles("mixing latent")?, from)?;
     }
-    generator.forward(&chosen, stage, PixelNoise::Random(noise))
+    generator.forward(&chosen, stage, LayerNoise::Random(noise))
 }
 
 impl Generate for ProgressiveStyleGan {
@@ -228,15 +225,8 @@ impl Styled for ProgressiveStyleGan {
     }
 
     fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
-        let drawn;
-        let noise = match options.noise {
-            NoiseInputs::Constant => PixelNoise::Fixed,
-            NoiseInputs::None => PixelNoise::None,
-            NoiseInputs::Random(seed) => {
-                drawn = Streams::new(seed, 0, 0, styles.device());
-                PixelNoise::Random(&drawn)
-            }
-        };
+        let streams = options.noise.streams(styles.device());
+        let noise = LayerNoise::asked(options.noise, &streams);
         no_grad(|| {
             let images = self.network(options.average).forward(styles, self.stage(), noise)?;
             let images = images.f_clamp(-1.0, 1.0)?;
