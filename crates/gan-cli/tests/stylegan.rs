@@ -195,6 +195,6 @@ fn pictures_are_found_again() {
     place.gan(&["sample", "run", "--w", "own/seed000007.png"]).refused(1, &["safetensors"]);
     let dcgan = ["train", "dcgan", "--out", "d", "--data", "fashion-mnist-test"];
     place.gan(&[&dcgan[..], TINY, &["--size", "16"]].concat()).succeeded();
-    place.gan(&["project", "d", "own/seed000007.png"]).refused(2, &["a dcgan has no styles"]);
+    place.gan(&["project", "d", "own/seed000007.png"]).refused(2, &["d: is a dcgan", "of a stylegan"]);
     place.gan(&[&["sample", "d"][..], &w].concat()).refused(2, &["a dcgan has no styles"]);
 }

@@ -179,9 +179,12 @@ fn forward_passes_are_the_reference() {
     let maps: Vec<Tensor> = (0..config.widths.len())
         .map(|level| one(&golden.tensor(&format!("in/noise{level}"))).squeeze())
         .collect();
-    let by_maps = |maps: &[Tensor]| generator.forward(&one(&styles), last, LayerNoise::Maps(maps));
-    let apart = by_maps(&maps).expect("images") - one(&images(&styles, last));
-    assert!(apart.abs().max().double_value(&[]) < 1e-5, "given maps are noise like any other");
+    let first = |noise: LayerNoise| generator.forward(&one(&styles), last, noise);
+    let by_maps = |maps: &[Tensor]| first(LayerNoise::Maps(maps));
+    let apart = |image: Tensor| (image - one(&images(&styles, last))).abs().max().double_value(&[]);
+    // One image is convolved by other kernels than four: rounding.
+    assert!(apart(by_maps(&maps).expect("images")) < 1e-4, "given maps are noise like any other");
+    assert!(apart(first(LayerNoise::None).expect("images")) > 1e-2);
     assert!(by_maps(&maps[1..]).is_err() && by_maps(&[]).is_err());
     let mut stages = 0;
     for (name, _) in golden.under("out/synthesis/step") {
