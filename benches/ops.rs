@@ -1,4 +1,5 @@
-//! The pieces that every run pays for: convolutions, Adam, the moving average, pictures, curves.
+//! The pieces that every run pays for: convolutions and modulated ones, Adam, the moving average, adaptive augmentation,
+//! pictures, curves.
 //!
 //! `cargo bench --bench ops`; add a word to run only the benchmarks that contain it.
 
@@ -6,10 +7,12 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dcgan::{Config, Generator};
+use gan_core::augment::AdaPipe;
 use gan_core::device::DevicePolicy;
 use gan_core::ema::{Ema, EmaConfig};
 use gan_core::nn::Parameters;
 use gan_core::optim::{Adam, AdamConfig};
+use gan_core::random::Streams;
 use gan_report::{Grid, LogLine, Moments, Picture, draw_curves, encode_png, grid};
 use gan_sys::convolution::convolution;
 use gan_sys::format::channels_last;
@@ -67,6 +70,75 @@ fn convolutions(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A modulated convolution of 16 images, there and back: styles on what goes in and comes out of one shared convolution, which is
+/// ours, beside a weight for each image in a grouped one (Karras et al. 2020, appendix B).
+fn modulation(criterion: &mut Criterion) {
+    DevicePolicy::resolve("cpu", "f32", 0).expect("the CPU").apply();
+    let mut group = criterion.benchmark_group("modulated convolution of 16 images");
+    group.sample_size(10);
+    for (channels, size) in [(512, 8), (128, 32)] {
+        let leaf = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let (weight, styles) = (leaf(&[channels, channels, 3, 3]), leaf(&[16, channels]));
+        let drawn = Tensor::randn([16, channels, size, size], (Kind::Float, Device::Cpu));
+        let images = channels_last(&drawn).expect("channels-last").set_requires_grad(true);
+        let lengths = || {
+            // Σ over inputs and taps of (w s)², from the taps' sums.
+            let squares = weight.square().sum_dim_intlist([2i64, 3].as_slice(), false, Kind::Float);
+            (styles.square().matmul(&squares.tr()) + 1e-8).rsqrt() // [16, outputs]
+        };
+        let there_and_back = |forward: &dyn Fn() -> Tensor| {
+            let loss = forward().square().sum(Kind::Float);
+            Tensor::run_backward(&[loss], &[&images, &weight, &styles], false, false)
+        };
+        group.bench_function(format!("shared, {channels} channels, {size}x{size}"), |bencher| {
+            let forward = || {
+                let x = &images * styles.view([16, channels, 1, 1]);
+                let y = convolution(&x, &weight, None, (1, 1), false).expect("an output");
+                y * lengths().view([16, channels, 1, 1])
+            };
+            bencher.iter(|| there_and_back(&forward));
+        });
+        group.bench_function(format!("grouped, {channels} channels, {size}x{size}"), |bencher| {
+            let forward = || {
+                let own = weight.unsqueeze(0) * styles.view([16, 1, channels, 1, 1]);
+                let own = own * lengths().view([16, channels, 1, 1, 1]);
+                let own = own.reshape([16 * channels, channels, 3, 3]);
+                let x = images.reshape([1, 16 * channels, size, size]);
+                x.conv2d(&own, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 16)
+            };
+            bencher.iter(|| there_and_back(&forward));
+        });
+    }
+    group.finish();
+}
+
+/// The pipe `bgc` on 16 images at a probability of 0.5, there and back; `benches/pytorch/ada.py` run as a program times the peer's.
+fn augmentation(criterion: &mut Criterion) {
+    DevicePolicy::resolve("cpu", "f32", 0).expect("the CPU").apply();
+    let (half, mut step) = (Tensor::from(0.5f32), 0);
+    let mut group = criterion.benchmark_group("augmentation bgc of 16 images");
+    group.sample_size(20);
+    for size in [32, 64] {
+        let drawn = Tensor::rand([16, 3, size, size], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
+        let images = channels_last(&drawn).expect("channels-last").set_requires_grad(true);
+        let mut apply = || {
+            step += 1;
+            let noise = Streams::new(1, step, 0, Device::Cpu);
+            AdaPipe::BGC.apply(&noise, &images, &half).expect("augmented images")
+        };
+        group.bench_function(format!("{size}x{size}"), |bencher| {
+            bencher.iter(|| tch::no_grad(&mut apply));
+        });
+        group.bench_function(format!("{size}x{size} and its gradient"), |bencher| {
+            bencher.iter(|| {
+                let loss = apply().square().sum(Kind::Float);
+                Tensor::run_backward(&[loss], &[&images], false, false)
+            });
+        });
+    }
+    group.finish();
+}
+
 fn pictures(criterion: &mut Criterion) {
     let tiles: Vec<Picture> = (0..64_u32).map(tile).collect();
     let sheet = grid(&tiles, &Grid::default()).expect("a sheet");
@@ -103,5 +175,5 @@ fn tile(seed: u32) -> Picture {
     Picture { width: 64, height: 64, channels: 3, pixels }
 }
 
-criterion_group!(benches, convolutions, optimisers, pictures);
+criterion_group!(benches, convolutions, optimisers, modulation, augmentation, pictures);
 criterion_main!(benches);

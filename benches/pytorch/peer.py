@@ -17,6 +17,7 @@ Cases
     stylegan-32-f32  StyleGAN2 in stylegan2-ada-pytorch's form: 32x32x3, batch 16; regularisers in step 0 alone
     stylegan-32-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
     stylegan-32-f32-regs  R1 and path lengths in every step, for amortised time (see stylegan.py); stylegan-32-bf16-regs
+    stylegan-32-f32-ada  the plain case with the augmentations bgc at a probability of 0.5
     stylegan-64-f32  64x64x3, residual discriminator, 8 mapping layers; regularisers in step 0 alone
     stylegan-sample  256 images of its generator in evaluation mode, 16 at a time
     cyclegan-128-f32  CycleGAN in the original's form: 6 residual blocks, 128x128x3, generators 32 wide, batch 1

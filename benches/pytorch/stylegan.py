@@ -24,6 +24,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ada import Augmentation
+
 LATENT = 512
 BATCH = 16
 CHANNEL_BASE = 16384
@@ -39,6 +41,7 @@ TRAINING = {
     "stylegan-32-bf16": SMALL,
     "stylegan-32-f32-regs": {**SMALL, "r1_interval": 1, "path_interval": 1},
     "stylegan-32-bf16-regs": {**SMALL, "r1_interval": 1, "path_interval": 1},
+    "stylegan-32-f32-ada": {**SMALL, "augmented": 0.5},
     "stylegan-64-f32": LARGE,
 }
 
@@ -366,6 +369,7 @@ class StyleGan:
         path_interval: int = NEVER,
         batch: int = BATCH,
         latent: int = LATENT,
+        augmented: float = 0.0,
         **sizes: int,
     ):
         self.netG = Generator(size, mapping_layers, latent, latent, **sizes).requires_grad_(False)
@@ -375,7 +379,9 @@ class StyleGan:
         self.batch, self.latent, self.r1_interval, self.path_interval = batch, latent, r1_interval, path_interval
         self.path_mean = torch.zeros([])
         self.reals = [torch.rand(batch, 3, size, size) * 2 - 1 for _ in range(8)]
-        self.steps, self.sink = 0, open(os.devnull, "w")
+        self.augment = Augmentation(augmented) if augmented else None
+        # PyTorch has no second derivative of grid_sample: an augmented run has no first step with R1.
+        self.steps, self.sink = int(augmented > 0), open(os.devnull, "w")
         self.autocast = contextlib.nullcontext
         if mode == "bf16":
             self.autocast = lambda: torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
@@ -398,6 +404,8 @@ class StyleGan:
             return self.netG.synthesis(ws), ws
 
     def judged(self, images: torch.Tensor) -> torch.Tensor:
+        if self.augment is not None:
+            images = self.augment(images)
         with self.autocast():
             return self.netD(images)
 

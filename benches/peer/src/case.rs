@@ -67,6 +67,9 @@ pub enum Case {
     /// That in bf16.
     #[value(name = "stylegan-32-bf16-regs")]
     Stylegan32Bf16Regs,
+    /// The plain case with the augmentations `bgc` at a probability of 0.5.
+    #[value(name = "stylegan-32-f32-ada")]
+    Stylegan32F32Ada,
     /// StyleGAN2 with a residual discriminator: 64x64x3, batch 16; regularisers in step 0 alone.
     #[value(name = "stylegan-64-f32")]
     Stylegan64F32,
@@ -284,6 +287,7 @@ fn of_styles(case: Case) -> Option<stylegan::Config> {
     match case {
         Case::Stylegan32F32 | Case::Stylegan32Bf16 => Some(sampling::stylegan_32(sampling::NEVER)),
         Case::Stylegan32F32Regs | Case::Stylegan32Bf16Regs => Some(sampling::stylegan_32(1)),
+        Case::Stylegan32F32Ada => Some(sampling::stylegan_32_ada()),
         Case::Stylegan64F32 => Some(sampling::stylegan_64()),
         _ => None,
     }

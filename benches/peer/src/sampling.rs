@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use biggan::BigGan;
+use gan_core::augment::AdaConfig;
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
 use gan_core::random::Streams;
@@ -32,6 +33,12 @@ pub fn stylegan_32(interval: u64) -> stylegan::Config {
         path_length_interval: interval,
         ..stylegan::Config::default()
     }
+}
+
+/// The same with augmentations of a fixed probability.
+pub fn stylegan_32_ada() -> stylegan::Config {
+    let ada = AdaConfig { p: 0.5, target: 0.0, ..AdaConfig::bgc() };
+    stylegan::Config { ada, ..stylegan_32(NEVER) }
 }
 
 /// Those of larger images: a residual discriminator, a deeper mapping network; regularisers in step 0 alone.

@@ -7,7 +7,8 @@ use crate::pair_evaluation::PairEvaluation;
 use crate::pairs::DrawnPairs;
 use anyhow::Result;
 use gan_core::player::Player;
-use gan_core::trainer::{Checkpoint, Identity, Parts, Tick, Trainer};
+use gan_core::settings::listed;
+use gan_core::trainer::{Checkpoint, Identity, Parts, Tick, Trainer, Transferred};
 use gan_core::variant::{ImageGan, ImageTranslator, Panel};
 use serde_json::Value;
 
@@ -67,6 +68,26 @@ impl Model {
             Self::Translator(gan) => checkpoint.restore(gan.as_mut(), Parts::Weights)?,
         }
         Ok(())
+    }
+
+    /// Begins with the weights of another run as far as they fit; in words, what fitted and what did not.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::transfer`].
+    pub fn transfer(&mut self, checkpoint: &Checkpoint) -> Result<String> {
+        let players = match self {
+            Self::Generator(gan) => checkpoint.transfer(gan.as_mut())?,
+            Self::Translator(gan) => checkpoint.transfer(gan.as_mut())?,
+        };
+        let words = players.iter().map(|Transferred { player, taken, left }| {
+            let of = taken + left.len();
+            match left.as_slice() {
+                [] => format!("{player}: all {of} tensors"),
+                left => format!("{player}: {taken} of {of} tensors, new are {}", listed(left)),
+            }
+        });
+        let words: Vec<String> = words.collect();
+        Ok(format!("begins with weights of {}\n{}", checkpoint.path.display(), words.join("\n")))
     }
 
     /// For what needs noise.

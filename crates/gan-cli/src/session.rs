@@ -8,7 +8,7 @@ use crate::interrupt::Interrupt;
 use crate::model::{Model, Training};
 use crate::pair_evaluation::PairEvaluation;
 use crate::progress::Progress;
-use crate::say::{duration, line, program, quoted, thousands};
+use crate::say::{duration, line, note, program, quoted, thousands};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::{Checkpoint, Report, RunDir, Trainer, Watch};
@@ -32,6 +32,8 @@ pub struct Start {
     pub run: RunDir,
     /// Where to go on; `None` at the beginning.
     pub from: Option<Checkpoint>,
+    /// Whose weights to begin with, instead of new ones.
+    pub transfer: Option<Checkpoint>,
 }
 
 /// Trains until the run is finished or the user interrupts it.
@@ -39,10 +41,11 @@ pub struct Start {
 /// # Errors
 /// Whatever ended training early; the sentence says what is kept.
 pub fn train(start: Start) -> Result<ExitCode> {
-    let Start { policy, config, data, held_out, run, from } = start;
+    let Start { policy, config, data, held_out, run, from, transfer } = start;
     let folder = run.path().to_owned();
     let interrupt = Interrupt::install()?;
-    let gan = config.gan.build(&policy, config.train.seed)?;
+    let mut gan = config.gan.build(&policy, config.train.seed)?;
+    let origin = transfer.map(|checkpoint| gan.transfer(&checkpoint)).transpose()?;
     let identity = gan.identity(&config.to_value())?;
     let mut trainer = Trainer::new(config.train.clone(), policy, run, identity)?;
     let mut training = training(gan, &config, &data, held_out.as_ref(), &policy)?;
@@ -53,6 +56,10 @@ pub fn train(start: Start) -> Result<ExitCode> {
     let report = RunReport::open(&folder)?;
     if from.is_none() {
         report.text("config", format!("```toml\n{}\n```", config.to_toml()?));
+        if let Some(words) = &origin {
+            note(format_args!("{words}"));
+            report.text("transfer", words.as_str());
+        }
         report.sample(0, "real", data.sheet()?, "samples/real.png");
     }
     let mut session = Session {
@@ -95,12 +102,12 @@ pub fn train(start: Start) -> Result<ExitCode> {
     let outcome = outcome.and_then(|finished| trainer.finish().map(|()| finished).map_err(Into::into));
     session.mention_broken_images();
     for warning in session.report.close().iter().skip(session.warned) {
-        crate::say::note(format_args!("warning: {warning}"));
+        note(format_args!("warning: {warning}"));
     }
     match outcome {
         Ok(true) => {
             if let Err(error) = session.data.animate(&folder) {
-                crate::say::note(format_args!("warning: no animation: {}", crate::failure::sentence(&error)));
+                note(format_args!("warning: no animation: {}", crate::failure::sentence(&error)));
             }
             epilogue(
                 &folder,

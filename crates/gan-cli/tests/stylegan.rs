@@ -2,6 +2,7 @@
 
 mod support;
 
+use gan_core::tensor::file;
 use support::{Done, Place, TINY, is_png, newest, tensors};
 
 const SMALL: &[&str] = &[
@@ -86,6 +87,48 @@ fn what_does_not_suit_is_refused_in_a_sentence() {
     place.gan(&[&dcgan[..], TINY, &["--size", "16"]].concat()).succeeded();
     place.gan(&["stylemix", "d"]).refused(2, &["a dcgan has no styles"]);
     place.gan(&["sample", "d", "--noise", "none"]).refused(2, &["a dcgan has no noise inputs"]);
+}
+
+#[test]
+fn a_run_begins_with_another_s_weights() {
+    let place = Place::new();
+    train(&place, &["--out", "many", "--set", "ema.half_life_images=100"]).succeeded();
+    let begin = |out: &str, more: &[&str]| {
+        let images = ["--images", "16", "--data", "fashion-mnist-test", "--device", "cpu", "--threads", "1"];
+        place.gan(&[&["train", "stylegan", "--from", "many", "--out", out], &images[..], more].concat())
+    };
+    let done = begin("few", &["--set", "freeze_discriminator=3"]).succeeded();
+    assert!(done.err.contains("generator: all") && done.err.contains("discriminator: all"), "{}", done.err);
+    let tensors_of = |run: &str, file: &str| {
+        let path = newest(&place.path(run)).join(file);
+        file::decode(&std::fs::read(&path).expect("a file"), &path).expect("tensors")
+    };
+    for (name, moves) in [
+        ("b16.fromrgb.weight", false),
+        ("b16.conv0.bias", false),
+        ("b16.conv1.weight", false),
+        ("b16.skip.weight", true),
+        ("b4.out.weight", true),
+    ] {
+        let [before, after] = ["many", "few"].map(|run| {
+            let all = tensors_of(run, "discriminator.safetensors");
+            all.into_iter().find(|(other, _)| other == name).expect(name).1
+        });
+        assert_eq!(before != after, moves, "{name}");
+    }
+    place.gan(&["resume", "few", "--images", "32"]).succeeded();
+
+    // Before the first step both are as they were; what classes need is new.
+    let done = begin("classes", &["--set", "conditional=true"]).succeeded();
+    assert!(done.err.contains("new are mapping.embed.weight"), "{}", done.err);
+
+    begin("x", &["--set", "freeze_discriminator=8"]).refused(2, &["8 layers, of 7"]);
+    place.gan(&["train", "stylegan", "--from", "none", "--out", "x"]).refused(1, &["none"]);
+    place
+        .gan(&["train", "dcgan", "--from", "many", "--out", "x"])
+        .refused(2, &["of `stylegan`, not of `dcgan`"]);
+    let preset = ["train", "stylegan1", "--from", "many", "--preset", "small-32", "--out", "x"];
+    place.gan(&preset).refused(1, &["is one of variant `stylegan`, not `stylegan1`"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! - [`task`] (feature `torch`): pairs to learn restoration from, made of plain images by spoiling them
 //! - [`Originals`]: images each in its own size, for metrics
 //! - [`inspect`], [`contact_sheet`]: what is in a data set, in numbers and in a picture
-//! - [`list`], [`fetch`]: data sets that have names; [`aligned_with`], [`held_out_of`]: which of them belong together
+//! - [`list`], [`fetch`]: data sets that have names; [`are_aligned`], [`held_out_of`]: which of them belong together
 //!
 //! ```no_run,standalone_crate
 //! use gan_data::{Batches, DataSet, Options, Sampling};
@@ -70,7 +70,7 @@ pub use domains::Domains;
 pub use error::{Error, Result};
 pub use fetch::{Fetched, fetch};
 pub use inspect::{Inspection, inspect};
-pub use named::{DEFAULT, Named, Place, aligned_with, cache_folder, held_out_of, list, mobilenet_v2};
+pub use named::{DEFAULT, Named, Place, are_aligned, cache_folder, held_out_of, list, mobilenet_v2};
 pub use options::{Fit, Options};
 pub use order::{Order, Pick};
 pub use originals::{Original, Originals};

@@ -1,4 +1,5 @@
-//! Which image of one folder belongs to which of another: those of the same file stem.
+//! Which image of one folder belongs to which of another: those of the same file stem. Emoji are named by their code points, with
+//! or without the one that asks for colour ([`COLOURED`]), as every vendor likes; to a stem it makes no difference.
 
 use crate::error::{Error, Result};
 use crate::layout::Part;
@@ -7,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Names that a sentence lists before it only counts.
 const SHOWN: usize = 5;
+/// U+FE0F in a file's name.
+const COLOURED: &str = "-fe0f";
 
 /// Sides A and B in the same order, and what was left out.
 #[derive(Debug)]
@@ -59,18 +62,18 @@ fn pairs(a: &Part<'_>, b: &Part<'_>) -> Result<Found> {
     let (of_a, mut of_b) = (by_name(a)?, by_name(b)?);
     let (mut pairs, mut lonely) = (Vec::new(), Vec::new());
     for (stem, index) in of_a {
-        match of_b.remove(stem) {
+        match of_b.remove(&stem) {
             Some(other) => pairs.push((index, other)),
-            None => lonely.push(stem.to_owned()),
+            None => lonely.push(stem),
         }
     }
-    Ok(Found { pairs, lonely: [lonely, of_b.into_keys().map(str::to_owned).collect()] })
+    Ok(Found { pairs, lonely: [lonely, of_b.into_keys().collect()] })
 }
 
-fn by_name<'a>(part: &'a Part<'_>) -> Result<BTreeMap<&'a str, usize>> {
+fn by_name(part: &Part<'_>) -> Result<BTreeMap<String, usize>> {
     let mut known = BTreeMap::new();
     for (index, stem) in part.stems().into_iter().enumerate() {
-        if known.insert(stem, index).is_some() {
+        if known.insert(stem.replace(COLOURED, ""), index).is_some() {
             let why = format!("has two images of the name {stem}, and a pair needs one; remove one of them");
             return Err(Error::data(part.name(), why));
         }

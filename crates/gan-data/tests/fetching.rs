@@ -3,9 +3,7 @@
 mod common;
 
 use common::{encode, gradient, put, put_png, sentence, solid};
-use gan_data::{
-    DataSet, Options, Place, aligned_with, contact_sheet, fetch, held_out_of, list, mobilenet_v2,
-};
+use gan_data::{DataSet, Options, Place, are_aligned, contact_sheet, fetch, held_out_of, list, mobilenet_v2};
 use image::{DynamicImage, GrayAlphaImage, ImageFormat, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 use std::collections::BTreeSet;
 use std::fs;
@@ -107,6 +105,7 @@ fn line_drawings_are_paired_with_colours() {
         ("1F680", "travel", "", 30),
         ("1F34C-200D-1F600", "food", "", 20),
         ("1F469-1F3FD", "people", "3", 40),
+        ("E0FF", "extras-openmoji", "", 60),
         ("1F1E9-1F1EA", "flags", "", 50),
     ];
     let row = |(name, group, tone, _): &(&str, &str, &str, i32)| {
@@ -131,13 +130,15 @@ fn line_drawings_are_paired_with_colours() {
     for side in ["A", "B"] {
         assert_eq!(
             files(&folder.join(format!("train{side}"))),
-            ["1f34c.png", "1f600.png"].map(str::to_owned).into()
+            ["1f34c.png", "1f600.png", "e0ff.png"].map(str::to_owned).into()
         );
         assert_eq!(files(&folder.join(format!("test{side}"))), ["1f680.png".to_owned()].into());
     }
+    // The banana is in Google's half, and the third is no emoji.
+    assert_eq!(files(&folder.join("emoji")), ["1f600.png".to_owned()].into());
     let [lines, colours] = ["openmoji-lines", "openmoji-colors"]
         .map(|name| DataSet::open(name, &options(cache.path())).expect("opened"));
-    assert_eq!((lines.len(), lines.width(), lines.channels()), (2, 128, 3));
+    assert_eq!((lines.len(), lines.width(), lines.channels()), (3, 128, 3));
     // The banana's square begins at 20 of 72, 35.6 of 128 pixels; its middle is at pixel 51, 32.
     let [lines, colours] = [lines, colours].map(|set| set.load(0).expect("image"));
     let at = |image: &[u8], x: usize, y: usize| [0, 1, 2].map(|plane| image[plane * 128 * 128 + y * 128 + x]);
@@ -227,14 +228,22 @@ fn the_network_is_found_where_it_was_put() {
 
 #[test]
 fn sets_know_their_partners() {
-    assert_eq!(aligned_with("openmoji-lines"), Some("openmoji-colors"));
-    assert_eq!(aligned_with("emoji-twitter-test"), Some("emoji-google-test"));
-    assert_eq!(aligned_with("emoji-twitter"), None, "training sets have no pairs");
+    for (one, other) in [
+        ("openmoji-lines", "openmoji-colors"),
+        ("emoji-twitter-test", "emoji-google-test"),
+        ("emoji-google-test", "emoji-openmoji-test"),
+    ] {
+        assert!(are_aligned(one, other) && are_aligned(other, one), "{one}, {other}");
+        for name in [one, other] {
+            assert!(list(&Options::default()).iter().any(|set| set.name == name), "{name}");
+        }
+    }
+    assert!(!are_aligned("emoji-twitter", "emoji-google"), "training sets have no pairs");
     assert_eq!(held_out_of("photo-tiles"), Some("photo-tiles-test"));
     assert_eq!(held_out_of("fashion-mnist"), Some("fashion-mnist-test"));
     assert_eq!((held_out_of("photo-tiles-test"), held_out_of("mnist-digits")), (None, None));
     for set in list(&Options::default()) {
-        for partner in [aligned_with(set.name), held_out_of(set.name)].into_iter().flatten() {
+        if let Some(partner) = held_out_of(set.name) {
             assert!(list(&Options::default()).iter().any(|other| other.name == partner), "{partner}");
         }
     }

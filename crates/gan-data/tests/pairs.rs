@@ -78,6 +78,15 @@ fn names_are_matched_by_stem_in_folders_and_zips() {
     let pairs = open(folder.path(), &Options { strict: true, ..Options::default() }).expect("pairs");
     assert_eq!((pairs.len(), seeds(&pairs)), (4, vec![0, 1, 2, 3]));
     says(&pairs.describe(), &["A and ", ": 4 pairs, A 6 x 6 x 3, B 6 x 6 x 3"]);
+    // Emoji are who they are with and without U+FE0F.
+    put_png(&folder.path().join("A/x/2639-fe0f.png"), &side(6, 6, 4, false));
+    put_png(&folder.path().join("B/x/2639.png"), &side(6, 6, 4, true));
+    let pairs = open(folder.path(), &Options { strict: true, ..Options::default() }).expect("pairs");
+    assert_eq!(pairs.len(), 5);
+    std::fs::remove_dir_all(folder.path().join("A/x")).expect("removed");
+    for seed in 0..4u8 {
+        put_png(&folder.path().join(format!("A/x/{seed}.png")), &side(6, 6, seed, false));
+    }
     // An archive with another folder around everything, and in another order.
     let images = [2u8, 0, 3, 1]
         .map(|seed| (format!("around/{seed}.png"), encode(&side(6, 6, seed, true), ImageFormat::Png)));

@@ -3,6 +3,7 @@
 //! As LPIPS does (Zhang et al. 2018, equation 1), at every place of every depth the channels are made a vector of length 1, and
 //! squared distances of these are averaged over places. Where LPIPS weighs channels by heads that were trained on people's
 //! judgements, all channels and all depths count the same here, and the network is another: it is no LPIPS, and compares with none.
+//! [`Lpips`](crate::extract::Lpips) is, with its weights.
 
 use crate::extract::{Extract, Features};
 use crate::pair;
@@ -52,7 +53,7 @@ fn apart(extractor: &dyn Extract, ours: &[Tensor], theirs: &[Tensor]) -> Result<
         let why = format!("the extractor {} shows no depths; MobileNet does", extractor.short_name());
         return Err(Error::config("feature-distance", why));
     }
-    Ok(Vec::<f64>::try_from(&between(ours, theirs)?)?)
+    Ok(Vec::<f64>::try_from(&extractor.apart(ours, theirs)?)?)
 }
 
 /// How far one side of pairs is from the other by maps of [`Extract::depths`], at least one: it can be derived by them.
@@ -63,13 +64,19 @@ fn apart(extractor: &dyn Extract, ours: &[Tensor], theirs: &[Tensor]) -> Result<
 /// # Errors
 /// Maps that do not match; LibTorch's.
 pub fn between(ours: &[Tensor], theirs: &[Tensor]) -> Result<Tensor> {
-    let mut depths = Vec::new();
-    for (a, b) in ours.iter().zip(theirs) {
-        let squares = unit(a)?.f_sub(&unit(b)?)?.f_square()?;
-        let of_places = squares.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?; // [N, h, w]
-        depths.push(of_places.f_mean_dim([1i64, 2].as_slice(), false, Kind::Double)?);
-    }
+    let depths: Vec<Tensor> =
+        ours.iter().zip(theirs).map(|(a, b)| at_a_depth(a, b, None)).collect::<Result<_>>()?;
     Ok(Tensor::f_stack(&depths, 0)?.f_mean_dim([0i64].as_slice(), false, Kind::Double)?)
+}
+
+/// The distance at one depth, f64 `[N]`; channels weighed by `heads` `[1, C, 1, 1]`.
+pub(crate) fn at_a_depth(a: &Tensor, b: &Tensor, heads: Option<&Tensor>) -> Result<Tensor> {
+    let mut squares = unit(a)?.f_sub(&unit(b)?)?.f_square()?;
+    if let Some(heads) = heads {
+        squares = squares.f_mul(heads)?;
+    }
+    let of_places = squares.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?; // [N, h, w]
+    Ok(of_places.f_mean_dim([1i64, 2].as_slice(), false, Kind::Double)?)
 }
 
 /// Channels of length 1 at every place.

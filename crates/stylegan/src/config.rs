@@ -1,7 +1,7 @@
 //! What a StyleGAN2 is made of, as plain data.
 
-use crate::Activation;
 use crate::layout::{LONGEST_BASE, Layout};
+use crate::{Activation, Discriminator};
 use gan_core::augment::AdaConfig;
 use gan_core::ema::EmaConfig;
 use gan_core::error::{Error, Result};
@@ -63,6 +63,9 @@ pub struct Config {
     pub generator_clamp: f64,
     /// The same in the discriminator.
     pub discriminator_clamp: f64,
+    /// So many of the discriminator's layers, counted from the image on, keep the weights they begin with: Freeze-D, for transfer
+    /// to few images (Mo et al. 2020; 10 in the ADA paper's appendix). 0 for none.
+    pub freeze_discriminator: u32,
     /// Of the highest resolutions so many are computed in bfloat16 under `--precision bf16`; all others in full precision.
     pub bf16_resolutions: i64,
     /// Images whose deviation is taken together; 0: all of a batch.
@@ -199,6 +202,12 @@ impl Config {
             return refuse(field, "is 0; 1 is every step".to_owned());
         }
         self.validate_batch()?;
+        let layers = Discriminator::layers_before_the_last(self);
+        if self.freeze_discriminator > layers {
+            let why =
+                format!("{} layers, of {layers} before the last resolution's", self.freeze_discriminator);
+            return refuse("freeze_discriminator", why);
+        }
         settings::distinct("stylegan.classes", &self.classes)?;
         self.ada.validate("stylegan.ada")?;
         if self.ada.enabled() && self.ada.pipe.changes_colours() && !matches!(self.channels, 1 | 3) {
@@ -310,6 +319,7 @@ mod tests {
         assert!(refuse(&|c| c.minibatch_channels = 3).contains("do not divide the 512"));
         assert!(refuse(&|c| c.path_length_shrink = 64).contains("which is none"));
         assert!(refuse(&|c| (c.ada, c.channels) = (AdaConfig::bgc(), 4)).contains("use bg"));
+        assert!(refuse(&|c| c.freeze_discriminator = 20).contains("of 19 before"));
         assert!(refuse(&|c| c.mapping_lr = 0.0).contains("mapping_lr"));
         for [height, width] in [[64, 64], [48, 64], [96, 64], [16, 16], [1024, 1024], [80, 112]] {
             let config = Config { size: height, width, ..Config::default() };

@@ -31,9 +31,10 @@ impl Discriminator {
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let layout = Layout::new(config);
         let classes = config.classes.len() as i64;
+        let mut frozen = Frozen(config.freeze_discriminator);
         let blocks = (1..=layout.doublings)
             .rev()
-            .map(|level| Block::new(scope.sub(Layout::name(level)), config, &layout, level))
+            .map(|level| Block::new(scope.sub(Layout::name(level)), config, &layout, level, &mut frozen))
             .collect::<Result<_>>()?;
         let outputs = match config.discriminator_embedding {
             _ if classes == 0 => 0,
@@ -54,6 +55,17 @@ impl Discriminator {
         let epilogue = Epilogue::new(scope.sub(Layout::name(0)), config, &layout, outputs)?;
         let [height, width] = config.image();
         Ok(Self { blocks, mapping, epilogue, image: [config.channels, height, width] })
+    }
+
+    /// Layers that [`Config::freeze_discriminator`] can freeze.
+    pub(crate) fn layers_before_the_last(config: &Config) -> u32 {
+        let doublings = Layout::new(config).doublings;
+        match config.discriminator {
+            Architecture::Orig => 1 + 2 * doublings,
+            Architecture::Skip | Architecture::Resnet => {
+                3 * doublings + u32::from(config.discriminator == Architecture::Resnet)
+            }
+        }
     }
 
     /// # Shapes
@@ -83,6 +95,18 @@ impl Discriminator {
     }
 }
 
+/// How many of the layers to come are frozen.
+struct Frozen(u32);
+
+impl Frozen {
+    /// The next layer's scope.
+    fn next<'a>(&mut self, scope: Scope<'a>) -> Scope<'a> {
+        let frozen = self.0 > 0;
+        self.0 = self.0.saturating_sub(1);
+        scope.frozen(frozen)
+    }
+}
+
 /// From an image to features.
 fn from_rgb(scope: Scope, [inputs, outputs]: [i64; 2], activation: Activation, clamp: f64) -> Result<Conv> {
     let options = ConvOptions { kernel: 1, bias: true, activation, to: Resolution::Same, clamp };
@@ -103,23 +127,37 @@ struct Block {
 }
 
 impl Block {
-    fn new(mut scope: Scope, config: &Config, layout: &Layout, level: u32) -> Result<Self> {
+    fn new(
+        mut scope: Scope,
+        config: &Config,
+        layout: &Layout,
+        level: u32,
+        frozen: &mut Frozen,
+    ) -> Result<Self> {
         let (channels, below) = (layout.channels(level), layout.channels(level - 1));
         let filter = config.filter()?;
         let (activation, clamp) = (config.discriminator_activation, config.discriminator_clamp);
         let skips = config.discriminator == Architecture::Skip;
         let own_filter = scope.buffer_of("resample_filter", filter.copy())?;
         let from_rgb = (skips || level == layout.doublings)
-            .then(|| from_rgb(scope.sub("fromrgb"), [config.channels, channels], activation, clamp))
+            .then(|| {
+                from_rgb(frozen.next(scope.sub("fromrgb")), [config.channels, channels], activation, clamp)
+            })
             .transpose()?;
         let plain = ConvOptions { kernel: 3, bias: true, activation, to: Resolution::Same, clamp };
-        let conv = Conv::new(scope.sub("conv0"), channels, channels, plain, &Config::default().filter()?)?;
+        let conv = Conv::new(
+            frozen.next(scope.sub("conv0")),
+            channels,
+            channels,
+            plain,
+            &Config::default().filter()?,
+        )?;
         let halved = ConvOptions { to: Resolution::Halved, ..plain };
-        let reducing = Conv::new(scope.sub("conv1"), channels, below, halved, &filter)?;
+        let reducing = Conv::new(frozen.next(scope.sub("conv1")), channels, below, halved, &filter)?;
         let options =
             ConvOptions { kernel: 1, bias: false, activation: Activation::Linear, clamp: 0.0, ..halved };
         let skip = (config.discriminator == Architecture::Resnet)
-            .then(|| Conv::new(scope.sub("skip"), channels, below, options, &filter))
+            .then(|| Conv::new(frozen.next(scope.sub("skip")), channels, below, options, &filter))
             .transpose()?;
         let full_precision = i64::from(layout.doublings - level) >= config.bf16_resolutions;
         Ok(Self { from_rgb, conv, reducing, skip, shrinking: skips.then_some(own_filter), full_precision })

@@ -49,6 +49,7 @@ impl Default for Config {
             resample_filter: vec![1.0, 3.0, 3.0, 1.0],
             generator_clamp: 256.0,
             discriminator_clamp: 256.0,
+            freeze_discriminator: 0,
             bf16_resolutions: 4,
             minibatch_group: 4,
             minibatch_channels: 1,

@@ -19,7 +19,6 @@ use gan_core::trainer::Parts;
 use gan_core::variant::{GenerateOptions, Styled};
 use gan_data::{Options, Originals};
 use gan_metrics::extract::{Clothes, Extract};
-use gan_metrics::feature_distance::between;
 use std::path::{Path, PathBuf};
 use stylegan::StyleGan;
 use stylegan::projection::{LATENTS, Projection, ProjectionConfig};
@@ -47,13 +46,16 @@ pub struct Args {
     /// The class among whose styles the search begins, by name or number, for GANs that know classes [default: all]
     #[arg(long, value_name = "NAME|N")]
     class: Option<String>,
-    /// What sees how near they are: mobilenet (for colour; `gan data fetch mobilenet-v2` gets its weights), clothes (built in,
-    /// sees grey, 32 x 32 pixels) or auto: the first for images in colour if it is there
+    /// What sees how near they are: lpips (the paper's; weights of --vgg and --lpips), mobilenet (for colour; `gan data fetch
+    /// mobilenet-v2` gets its weights), clothes (built in, sees grey, 32 x 32 pixels) or auto: the first whose weights are there
+    /// and that suits the images
     #[arg(long, value_enum, default_value = "auto")]
     extractor: Eyes,
     /// MobileNetV2's weights, torchvision's of PyTorch or safetensors [default: those that were fetched]
     #[arg(long, value_name = "FILE")]
     mobilenet: Option<PathBuf>,
+    #[command(flatten)]
+    lpips: extractor::LpipsFiles,
     /// Every draw of the search is a function of it
     #[arg(long, default_value = "1", value_parser = amount::argument, value_name = "N")]
     seed: u64,
@@ -70,6 +72,7 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Eyes {
     Auto,
+    Lpips,
     Mobilenet,
     Clothes,
 }
@@ -122,8 +125,10 @@ pub fn run(args: Args) -> Result<()> {
     std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
     let wanted = no_grad(|| eyes.extractor.depths(&grey_levels(&target)?))?;
     let distance = |image: &Tensor| -> gan_core::error::Result<Tensor> {
-        let features =
-            between(&eyes.extractor.depths(&grey_levels(image)?)?, &wanted)?.f_mean(Kind::Float)?;
+        let features = eyes
+            .extractor
+            .apart(&eyes.extractor.depths(&grey_levels(image)?)?, &wanted)?
+            .f_mean(Kind::Float)?;
         let pixels = image.f_sub(&target)?.f_square()?.f_mean(Kind::Float)?;
         Ok(features.f_add(&pixels.f_mul_scalar(eyes.pixels)?)?)
     };
@@ -185,6 +190,9 @@ struct Sight {
 }
 
 fn eyes(args: &Args, channels: i64, policy: &DevicePolicy) -> Result<Sight> {
+    if args.extractor == Eyes::Lpips || (args.extractor == Eyes::Auto && args.lpips.are_named()) {
+        return Ok(Sight { extractor: args.lpips.open(policy)?, pixels: 0.0 });
+    }
     let is_colour = channels == 3;
     let is_there = args.mobilenet.is_some() || extractor::has_mobilenet();
     let mobilenet = match args.extractor {

@@ -4,13 +4,14 @@ use crate::config::{DataConfig, DeviceConfig, Layers, RunConfig, amount};
 use crate::data::{self, Data};
 use crate::dataset::{self, Opened};
 use crate::labels;
+use crate::located::{self, Located};
 use crate::pairs;
 use crate::say::{line, note, thousands};
 use crate::session::{self, Start};
 use crate::variants::VariantName;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
-use gan_core::trainer::RunDir;
+use gan_core::trainer::{Checkpoint, RunDir};
 use gan_data::Task;
 use gan_data::task::Inpaint;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,10 @@ pub struct Args {
     /// A TOML file of settings, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Begin with the weights of this run or checkpoint of the same variant, and with its settings unless a preset or file is
+    /// named: transfer to other data
+    #[arg(long, value_name = "RUN")]
+    from: Option<PathBuf>,
     /// Print what would be trained on what, and stop
     #[arg(long)]
     dry_run: bool,
@@ -99,16 +104,19 @@ Examples:
   gan train cyclegan --domain-a horses/ --domain-b zebras/ --preset cyclegan-128
   gan train pix2pix --data facades/ --preset pix2pix-256 pairs: A|B pictures, or folders A and B
   gan train pix2pix --data photos/ --task superres --set task.scale=4
+  gan train stylegan --data few/ --from runs/stylegan-many-001 --set freeze_discriminator=10
+                                                         begins with that run's weights; Freeze-D
   gan train dcgan --dry-run                              prints every setting there is
 
-Later settings win: preset, then --config, then flags, then --set.";
+Later settings win: preset or --from, then --config, then flags, then --set.";
 
 /// Trains.
 ///
 /// # Errors
 /// Settings, data or a place that cannot be used; whatever ends training early.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let (config, policy, data) = resolve(&args)?;
+    let transfer = args.from.as_deref().map(|run| Located::find(run)?.some_checkpoint()).transpose()?;
+    let (config, policy, data) = resolve(&args, transfer.as_ref())?;
     let held_out = data::open_held_out(&config)?;
     config.warn_of_rates();
     config.gan.warnings().iter().for_each(|text| note(format_args!("warning: {text}")));
@@ -129,16 +137,21 @@ pub fn run(args: Args) -> Result<ExitCode> {
         thousands(config.train.images)
     ));
     data.notes().iter().for_each(|text| note(format_args!("note: {text}")));
-    session::train(Start { policy, config, data, held_out, run, from: None })
+    session::train(Start { policy, config, data, held_out, run, from: None, transfer })
 }
 
 /// All layers, with what the data and the machine decide filled in.
-fn resolve(args: &Args) -> Result<(RunConfig, DevicePolicy, Data)> {
+fn resolve(args: &Args, transfer: Option<&Checkpoint>) -> Result<(RunConfig, DevicePolicy, Data)> {
     // Data with a preset of its own brings it along, unless another one or a file is named.
     let own = args.data.as_deref().filter(|data| {
         args.config.is_none() && args.variant.presets().iter().any(|(preset, _)| preset == data)
     });
-    let mut layers = Layers::new(args.variant, args.preset.as_deref().or(own), args.config.as_deref())?;
+    let mut layers = match transfer {
+        Some(checkpoint) if args.preset.is_none() && args.config.is_none() => {
+            Layers::like(args.variant, located::config_of(checkpoint)?)?
+        }
+        _ => Layers::new(args.variant, args.preset.as_deref().or(own), args.config.as_deref())?,
+    };
     layers.task(args.task.as_deref())?;
     if [&args.data, &args.domain_a, &args.domain_b].into_iter().any(Option::is_some) {
         // What was named takes the place of what the preset named.

@@ -55,16 +55,6 @@ impl Pairs {
         !matches!(self, Self::Domains(..))
     }
 
-    /// Whether domains are known to show the same under the same names, as test sets do.
-    pub fn are_aligned(&self) -> bool {
-        match self {
-            Self::Domains([a, b], _) => {
-                gan_data::aligned_with(a.name()) == Some(b.name()) && a.len() == b.len()
-            }
-            _ => true,
-        }
-    }
-
     /// What pairs are made for, where they are made.
     pub fn task(&self) -> Option<&Task> {
         match self {

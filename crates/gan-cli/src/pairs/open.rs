@@ -37,6 +37,11 @@ pub fn open_held_out(config: &RunConfig) -> Result<Option<Pairs>> {
     }
     let known = |name: &str| gan_data::held_out_of(name).map(str::to_owned);
     if let (Some(domain_a), Some(domain_b)) = (known(&data.domain_a), known(&data.domain_b)) {
+        // Training without pairs can be tested with them.
+        let shape = PairShape {
+            belong_together: shape.belong_together || gan_data::are_aligned(&domain_a, &domain_b),
+            ..shape
+        };
         let data = DataConfig { domain_a, domain_b, ..data.clone() };
         return Ok(Some(open_part(&data, &shape, [true, true], false)?));
     }

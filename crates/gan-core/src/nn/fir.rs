@@ -9,6 +9,8 @@ use tch::{Kind, Tensor};
 
 /// Taps from which on a filter of one direction stays one: two passes instead of a product of both.
 const SEPARABLE: usize = 8;
+/// Below so many channels lines of pixels are filtered instead of pixels: a vector's lanes would stay empty.
+const FEW_CHANNELS: i64 = 16;
 
 /// What [`upfirdn2d`] does beside filtering. Pairs are of x and y.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -133,6 +135,20 @@ fn in_one_pass(x: &Tensor, filter: &Tensor, fir: Fir) -> Result<Tensor> {
     let still = Line { up: 1, down: 1, before: 0, after: 0 };
     match filter.size()[..] {
         [_, _] => Ok(gan_sys::fir::fir(x, filter, across, along)?),
+        [_] if x.size()[1] < FEW_CHANNELS => {
+            // Vectors run over channels: a line of pixels takes their place, columns first.
+            let column = filter.f_unsqueeze(1)?;
+            let pass = |x: &Tensor, line: Line| -> Result<Tensor> {
+                let (n, long, wide, channels) = x.size4()?; // filtered along its second dimension
+                let lines = x.f_reshape([n, long, wide * channels])?.f_transpose(1, 2)?.f_unsqueeze(3)?;
+                let lines = gan_sys::fir::fir(&lines, &column, still, line)?.f_squeeze_dim(3)?; // [N, W C, H']
+                Ok(lines.f_transpose(1, 2)?.f_reshape([n, -1, wide, channels])?)
+            };
+            let by_columns = x.f_permute([0, 3, 2, 1])?; // [N, W, H, C]
+            let half = pass(&by_columns.f_contiguous()?, across)?; // [N, W', H, C]
+            let by_rows = half.f_transpose(1, 2)?.f_contiguous()?; // [N, H, W', C]
+            Ok(pass(&by_rows, along)?.f_permute([0, 3, 1, 2])?)
+        }
         [_] => {
             let half = gan_sys::fir::fir(x, &filter.f_unsqueeze(0)?, across, still)?;
             Ok(gan_sys::fir::fir(&half, &filter.f_unsqueeze(1)?, still, along)?)

@@ -42,7 +42,7 @@ impl Parameters {
 
     /// The scope without a prefix.
     pub fn root(&mut self) -> Scope<'_> {
-        Scope { parameters: self, prefix: String::new() }
+        Scope { parameters: self, prefix: String::new(), frozen: false }
     }
 
     /// Parameters and buffers in order.
@@ -108,6 +108,26 @@ impl Parameters {
         })
     }
 
+    /// Takes over every value whose name and shape are those of a tensor here, and leaves the others as they began: transfer
+    /// from a network that is not quite the same.
+    ///
+    /// Returns the names of the tensors that nothing was found for.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn take(&self, values: &[(String, Tensor)]) -> Result<Vec<String>> {
+        let mut left = Vec::new();
+        tch::no_grad(|| {
+            for Entry { name, tensor, .. } in &self.entries {
+                match values.iter().find(|(other, value)| other == name && value.size() == tensor.size()) {
+                    Some((_, value)) => tensor.shallow_clone().f_copy_(value)?,
+                    None => left.push(name.clone()),
+                }
+            }
+            Ok(left)
+        })
+    }
+
     fn insert(&mut self, name: String, shape: &[i64], init: Init, trainable: bool) -> Result<Tensor> {
         if self.counts_only {
             let nothing = Init::Zeros.tensor(&vec![1; shape.len()], 0, self.policy.device)?;
@@ -137,12 +157,21 @@ impl Parameters {
 pub struct Scope<'a> {
     parameters: &'a mut Parameters,
     prefix: String,
+    /// Whether what would be trained is not.
+    frozen: bool,
 }
 
 impl Scope<'_> {
     /// The scope below: names get `name.` in front.
     pub fn sub(&mut self, name: impl Display) -> Scope<'_> {
-        Scope { prefix: format!("{}{name}.", self.prefix), parameters: self.parameters }
+        let frozen = self.frozen;
+        Scope { prefix: format!("{}{name}.", self.prefix), parameters: self.parameters, frozen }
+    }
+
+    /// The same scope, whose parameters are saved but not trained if `frozen`.
+    #[must_use]
+    pub fn frozen(self, frozen: bool) -> Self {
+        Self { frozen, ..self }
     }
 
     /// A new f32 tensor that is trained.
@@ -150,7 +179,7 @@ impl Scope<'_> {
     /// # Errors
     /// A name given twice; LibTorch's, such as no memory.
     pub fn parameter(&mut self, name: &str, shape: &[i64], init: Init) -> Result<Tensor> {
-        self.parameters.insert(format!("{}{name}", self.prefix), shape, init, true)
+        self.parameters.insert(format!("{}{name}", self.prefix), shape, init, !self.frozen)
     }
 
     /// A given f32 tensor that is trained, for first values that no [`Init`] gives.
@@ -159,7 +188,7 @@ impl Scope<'_> {
     /// A name given twice.
     pub fn parameter_of(&mut self, name: &str, tensor: Tensor) -> Result<Tensor> {
         let tensor = tensor.f_to_device(self.parameters.policy.device)?;
-        self.parameters.insert_tensor(format!("{}{name}", self.prefix), tensor, true)
+        self.parameters.insert_tensor(format!("{}{name}", self.prefix), tensor, !self.frozen)
     }
 
     /// A new f32 tensor that is saved but not trained.
@@ -201,6 +230,30 @@ mod tests {
         assert_eq!(names, ["main.0.weight", "main.1.running_mean"]);
         assert_eq!((parameters.count(), parameters.trainable_names()), (6, vec!["main.0.weight"]));
         assert_eq!(parameters.entries()[0].tensor, store().entries()[0].tensor);
+    }
+
+    #[test]
+    fn what_fits_is_taken_and_the_rest_is_named() {
+        let parameters = store();
+        let first = parameters.entries()[0].tensor.copy();
+        let mut values: Vec<(String, Tensor)> =
+            parameters.named().into_iter().map(|(name, tensor)| (name, tensor.full_like(7.0))).collect();
+        values[0].1 = Tensor::from(7.0);
+        values.push(("other".to_owned(), Tensor::from(7.0)));
+        assert_eq!(parameters.take(&values).expect("values"), ["main.0.weight"]);
+        let [weight, mean] = parameters.entries() else { panic!("two tensors") };
+        assert_eq!((&weight.tensor, mean.tensor.double_value(&[1])), (&first, 7.0));
+    }
+
+    #[test]
+    fn frozen_parameters_are_kept_but_not_trained() {
+        let mut parameters = Parameters::new(&DevicePolicy::reference(), 1);
+        let mut root = parameters.root();
+        let frozen = root.sub("a").frozen(true).sub("b").parameter("weight", &[2], Init::Ones).expect("a");
+        let _ = root.sub("c").parameter("weight", &[3], Init::Ones).expect("a parameter");
+        assert!(!frozen.requires_grad());
+        assert_eq!((parameters.count(), parameters.trainable_names()), (3, vec!["c.weight"]));
+        assert_eq!(parameters.named().len(), 2);
     }
 
     #[test]

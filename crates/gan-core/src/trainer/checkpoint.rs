@@ -104,6 +104,17 @@ pub enum Parts {
     Weights,
 }
 
+/// What a player took over from another run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transferred {
+    /// Which player.
+    pub player: &'static str,
+    /// Tensors that it took over.
+    pub taken: usize,
+    /// Names of those that it found nothing for, which begin as in a new run.
+    pub left: Vec<String>,
+}
+
 /// A checkpoint in memory, ready to be written.
 pub(super) struct Bundle {
     pub(super) name: String,
@@ -208,10 +219,7 @@ impl Checkpoint {
     /// # Errors
     /// A checkpoint of another variant or with other shapes; a damaged file.
     pub fn restore<B>(&self, variant: &mut dyn Variant<Batch = B>, parts: Parts) -> Result<()> {
-        if self.meta.variant != variant.name() {
-            let why = format!("is one of variant `{}`, not `{}`", self.meta.variant, variant.name());
-            return Err(Error::checkpoint(&self.path, why));
-        }
+        self.check_variant(variant.name())?;
         let explain = |error| match error {
             Error::Config { why, .. } => Error::checkpoint(&self.path, why),
             other => other,
@@ -237,6 +245,43 @@ impl Checkpoint {
             players.first().and_then(|player| player.parameters().trainable().first().map(|t| t.device()));
         let device = first.unwrap_or(tch::Device::Cpu);
         variant.extra_state(&mut Loader { tensors: &extra, device }).map_err(explain)
+    }
+
+    /// Takes over the weights and averages of a run of the same variant, as far as names and shapes are the same: the beginning
+    /// of a run on other data. Optimisers, averages of training and the clock begin anew.
+    ///
+    /// # Errors
+    /// A checkpoint of another variant, or with nothing in it that fits; a damaged file.
+    pub fn transfer<B>(&self, variant: &mut dyn Variant<Batch = B>) -> Result<Vec<Transferred>> {
+        self.check_variant(variant.name())?;
+        let mut all = Vec::new();
+        for player in variant.players_mut() {
+            let name = player.name();
+            let weights = self.tensors(&format!("{name}.safetensors"))?;
+            let left = player.parameters().take(&weights)?;
+            if let Some(average) = player.average() {
+                let file = format!("{name}.average.safetensors");
+                let has_average = self.sums.iter().any(|(name, _)| *name == file);
+                let values = if has_average { self.tensors(&file)? } else { weights };
+                // What was not found has just begun, as in the weights.
+                let _ = average.parameters.take(&values)?;
+            }
+            let of = player.parameters().entries().len();
+            all.push(Transferred { player: name, taken: of - left.len(), left });
+        }
+        if all.iter().all(|player| player.taken == 0) {
+            let why = "has no tensor with a name and shape of this network's; its settings are others";
+            return Err(Error::checkpoint(&self.path, why));
+        }
+        Ok(all)
+    }
+
+    fn check_variant(&self, name: &str) -> Result<()> {
+        if self.meta.variant == name {
+            return Ok(());
+        }
+        let why = format!("is one of variant `{}`, not `{name}`", self.meta.variant);
+        Err(Error::checkpoint(&self.path, why))
     }
 
     /// What was watched over the run until then; fresh for a checkpoint of a version that did not watch.

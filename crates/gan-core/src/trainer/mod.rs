@@ -13,7 +13,7 @@ mod summary;
 mod watch;
 mod writer;
 
-pub use checkpoint::{Checkpoint, Identity, Meta, Parts};
+pub use checkpoint::{Checkpoint, Identity, Meta, Parts, Transferred};
 pub use config::{OnNonFinite, TrainConfig};
 pub use convergence::{Better, Convergence, Movement, Quality};
 pub use guard::{Finding, Guard, GuardMode, Sign};

@@ -44,7 +44,7 @@ const fn pictures(
     Known { name, about, images, bundle, part: Part::Folder(folder) }
 }
 
-pub(super) static KNOWN: [Known; 15] = [
+pub(super) static KNOWN: [Known; 17] = [
     splits(
         DEFAULT,
         "clothes, 28 x 28, grey, 10 classes: the test images",
@@ -130,6 +130,20 @@ pub(super) static KNOWN: [Known; 15] = [
         "testB",
     ),
     pictures(
+        "emoji-openmoji",
+        "emoji by OpenMoji, 128 x 128; none is in emoji-google (CC-BY-SA-4.0)",
+        0,
+        Bundle::OpenMoji,
+        "emoji",
+    ),
+    pictures(
+        "emoji-openmoji-test",
+        "held-out emoji by OpenMoji, those of emoji-google-test and some more (CC-BY-SA-4.0)",
+        290,
+        Bundle::OpenMoji,
+        "testB",
+    ),
+    pictures(
         "photo-tiles",
         "tiles of 19 photographs, 256 x 256, colour (GPL-2+, CC-BY-4.0, CC-BY-SA-4.0, CC0)",
         326,
@@ -152,9 +166,10 @@ pub(super) static KNOWN: [Known; 15] = [
     },
 ];
 
-/// Names of sets that show the same things under the same file names.
-pub(super) const ALIGNED: [[&str; 2]; 3] = [
+/// Names of sets that show the same things under the same file names, as far as both have them.
+pub(super) const ALIGNED: [[&str; 2]; 4] = [
     ["emoji-google-test", "emoji-twitter-test"],
+    ["emoji-google-test", "emoji-openmoji-test"],
     ["openmoji-lines", "openmoji-colors"],
     ["openmoji-lines-test", "openmoji-colors-test"],
 ];

@@ -79,14 +79,10 @@ pub fn held_out_of(name: &str) -> Option<&'static str> {
     find(&format!("{name}-test")).map(|known| known.name)
 }
 
-/// The named set that shows what another one shows, in another style, under the same file names and in the same order:
-/// what a paired translation learns to make of it, or is compared with.
-pub fn aligned_with(name: &str) -> Option<&'static str> {
-    ALIGNED.iter().find_map(|[one, other]| match name {
-        _ if name == *one => Some(*other),
-        _ if name == *other => Some(*one),
-        _ => None,
-    })
+/// Whether two named sets show the same things in two styles under the same file names, in either order: what a translation
+/// of one into the other learns from, or is compared with. Some of either may be without a partner.
+pub fn are_aligned(one: &str, other: &str) -> bool {
+    ALIGNED.contains(&[one, other]) || ALIGNED.contains(&[other, one])
 }
 
 /// Every named data set and where it is, and the network that can be fetched like one. `options.cache` says where to look.

@@ -3,6 +3,9 @@
 //! Drawn once, at [`SIDE`] pixels on white. Flags (whose lines are a frame) and skin tones are left out; so is a drawing
 //! whose lines are those of one before it, or in which nothing is coloured. [`split`] says which drawing is held out, by
 //! what it shows: a man, a woman and a person doing the same thing stay together.
+//!
+//! Coloured drawings are a third vendor's emoji, too ([`super::emoji`]): those of the half that Google's are not of, to train a
+//! translation without pairs on, and the held-out ones.
 
 use super::packages::{Request, npm_folder, read_json};
 use super::{picture, split, threads};
@@ -17,8 +20,11 @@ const VERSION: &str = "17.0.0";
 /// Height and width of what is drawn.
 const SIDE: u32 = 128;
 
-/// Folders of PNGs: lines and colours to train on, and those to test with, with the same names in A and in B.
-pub(crate) const FOLDERS: [&str; 4] = ["trainA", "trainB", "testA", "testB"];
+/// Folders of PNGs: lines and colours to train on, and those to test with, with the same names in A and in B; colours of
+/// emoji that `emoji-google` has none of.
+pub(crate) const FOLDERS: [&str; 5] = ["trainA", "trainB", "testA", "testB", "emoji"];
+/// The half of emoji that is OpenMoji's where Google has the other.
+const HALF: usize = 1;
 pub(crate) const BY_HAND: &str =
     "get the npm package openmoji@17.0.0 by hand and give its folder with --from";
 pub(crate) const NOTICE: &str = include_str!("../../assets/notices/openmoji.txt");
@@ -38,6 +44,11 @@ impl Emoji {
         let parts = [&self.group, &self.subgroups];
         let has = |word: &str| parts.iter().any(|part| part.contains(word));
         self.skintone.as_str() == Some("") && !has("flag") && !has("component") && !has("skin-tone")
+    }
+
+    /// Whether it is in the second half of what other vendors draw, too.
+    fn is_in_half(&self) -> bool {
+        !self.group.starts_with("extras") && split::half(&split::emoji_group(&self.hexcode)) == HALF
     }
 }
 
@@ -85,6 +96,10 @@ pub(super) fn gather(request: &Request, from: Option<&Path>, ready: &Path) -> Re
             let name = format!("{part}{side}/{}.png", row.hexcode.to_lowercase());
             let path = ready.join(name);
             std::fs::write(&path, png).map_err(|error| Error::file(&path, error))?;
+        }
+        if !is_test(row) && row.is_in_half() {
+            let path = ready.join(format!("emoji/{}.png", row.hexcode.to_lowercase()));
+            std::fs::write(&path, &pair.colours).map_err(|error| Error::file(&path, error))?;
         }
     }
     Ok(())

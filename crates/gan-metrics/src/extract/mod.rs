@@ -2,6 +2,7 @@
 
 mod clothes;
 mod inception;
+mod lpips;
 mod mobilenet;
 pub mod resize;
 mod scripted;
@@ -9,6 +10,7 @@ mod weights;
 
 pub use clothes::Clothes;
 pub use inception::{Convention, Inception, Tap};
+pub use lpips::Lpips;
 pub use mobilenet::MobileNet;
 pub use scripted::Scripted;
 pub use weights::Weights;
@@ -79,6 +81,17 @@ pub trait Extract {
     fn depths(&self, images: &Tensor) -> Result<Vec<Tensor>> {
         let _ = images;
         Ok(Vec::new())
+    }
+
+    /// How far images lie apart by maps of [`Extract::depths`], at least one: it can be derived by them.
+    ///
+    /// # Shapes
+    /// of each depth two maps f32 `[N, C, h, w]`; out f64 `[N]`
+    ///
+    /// # Errors
+    /// Maps that do not match; LibTorch's.
+    fn apart(&self, ours: &[Tensor], theirs: &[Tensor]) -> Result<Tensor> {
+        crate::feature_distance::between(ours, theirs)
     }
 
     /// Features of images.

@@ -6,7 +6,7 @@ use crate::say::note;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
-use gan_metrics::extract::{Clothes, Convention, Extract, Inception, MobileNet, Scripted, Tap};
+use gan_metrics::extract::{Clothes, Convention, Extract, Inception, Lpips, MobileNet, Scripted, Tap};
 use std::path::{Path, PathBuf};
 use tch::Kind;
 
@@ -14,7 +14,8 @@ use tch::Kind;
 #[derive(Debug, clap::Args)]
 pub struct Choice {
     /// auto (Inception where its weights are there), inception, clothes (built in, for grey and small images), mobilenet (for
-    /// natural images in colour; `gan data fetch mobilenet-v2` gets its weights), or a TorchScript file: given RGB of 0 to 255 [N, 3, H, W] it returns features [N, D]
+    /// natural images in colour; `gan data fetch mobilenet-v2` gets its weights), lpips (for feature-distance, with --vgg and
+    /// --lpips), or a TorchScript file: given RGB of 0 to 255 [N, 3, H, W] it returns features [N, D]
     #[arg(long, default_value = "auto", value_name = "NAME|FILE.pt")]
     extractor: String,
     /// Inception's weights, of PyTorch or safetensors
@@ -23,6 +24,8 @@ pub struct Choice {
     /// MobileNetV2's weights, torchvision's of PyTorch or safetensors [default: those that were fetched]
     #[arg(long, value_name = "FILE")]
     mobilenet: Option<PathBuf>,
+    #[command(flatten)]
+    lpips: LpipsFiles,
     /// Inception's features: 64, 192, 768 or 2048
     #[arg(long, default_value_t = 2048, value_name = "N")]
     features: i64,
@@ -48,6 +51,37 @@ enum Precision {
     F32,
     /// Faster, and a little off
     Bf16,
+}
+
+/// Where the weights of LPIPS lie.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LpipsFiles {
+    /// LPIPS: torchvision's VGG16 of ImageNet, vgg16-397923af.pth
+    #[arg(long, value_name = "FILE")]
+    vgg: Option<PathBuf>,
+    /// LPIPS: the heads in the Python package `lpips`, weights/v0.1/vgg.pth
+    #[arg(long, value_name = "FILE")]
+    lpips: Option<PathBuf>,
+}
+
+impl LpipsFiles {
+    /// Whether both were named.
+    pub fn are_named(&self) -> bool {
+        self.vgg.is_some() && self.lpips.is_some()
+    }
+
+    /// The extractor with its weights.
+    ///
+    /// # Errors
+    /// No weights, or those of another network.
+    pub fn open(&self, policy: &DevicePolicy) -> Result<Box<dyn Extract>> {
+        let (Some(vgg), Some(heads)) = (&self.vgg, &self.lpips) else {
+            return Err(usage(
+                "--extractor lpips: needs two files: --vgg, torchvision's vgg16-397923af.pth, and --lpips, the Python package's weights/v0.1/vgg.pth",
+            ));
+        };
+        Ok(Box::new(Lpips::open(vgg, heads, policy.device)?))
+    }
 }
 
 /// The published weights, by the name that most programs save them under.
@@ -78,12 +112,13 @@ impl Choice {
                 Ok(Box::new(Clothes::new(policy)?))
             }
             ("mobilenet", _) => self.mobilenet(policy),
+            ("lpips", _) => self.lpips.open(policy),
             ("clothes", _) => Ok(Box::new(Clothes::new(policy)?)),
             (path, _) if Path::new(path).is_file() => {
                 Ok(Box::new(Scripted::open(Path::new(path), policy.device)?))
             }
             (word, _) => Err(usage(format!(
-                "--extractor {word}: there is no such file; expected auto, inception, clothes, mobilenet or a TorchScript file"
+                "--extractor {word}: there is no such file; expected auto, inception, clothes, mobilenet, lpips or a TorchScript file"
             ))),
         }
     }

@@ -45,7 +45,7 @@ pub fn run(args: &Args, policy: &DevicePolicy) -> Result<Option<()>> {
     let work = Work { data: &data, direction, count, device: policy.device };
     let extractor = extractor_for(args, policy)?;
     let mut of_pairs = Vec::new();
-    if data.are_pairs() || data.are_aligned() {
+    if data.are_pairs() {
         of_pairs.push(PairScore::Psnr);
         if shape.image.iter().all(|side| *side >= ssim::WINDOW) {
             of_pairs.push(PairScore::Ssim);

@@ -1,0 +1,96 @@
+//! LPIPS against the Python package `lpips`, with weights that a formula fills; recorded by `recorded/lpips.py`.
+
+use gan_core::random::split_mix;
+use gan_core::tensor::file::Named;
+use gan_metrics::extract::{Extract, Lpips, Weights};
+use gan_metrics::feature_distance;
+use serde_json::Value;
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Channels and convolutions of VGG16's groups.
+const GROUPS: [(i64, usize); 5] = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)];
+
+/// Names and shapes of what the two files hold.
+fn layouts() -> [Vec<(String, Vec<i64>)>; 2] {
+    let (mut vgg, mut heads) = (Vec::new(), Vec::new());
+    let (mut index, mut inputs) = (0, 3);
+    for (depth, (outputs, layers)) in GROUPS.into_iter().enumerate() {
+        for _ in 0..layers {
+            vgg.push((format!("features.{index}.weight"), vec![outputs, inputs, 3, 3]));
+            vgg.push((format!("features.{index}.bias"), vec![outputs]));
+            (index, inputs) = (index + 2, outputs);
+        }
+        index += 1;
+        heads.push((format!("lin{depth}.model.1.weight"), vec![1, outputs, 1, 1]));
+    }
+    vgg.sort();
+    [vgg, heads]
+}
+
+/// The script's formula: a hash of tensor and element, scaled by what the tensor is.
+fn filled(layout: &[(String, Vec<i64>)], first: usize) -> Named {
+    let tensor = |(t, (name, shape)): (usize, &(String, Vec<i64>))| {
+        let fan_in: i64 = shape.iter().skip(1).product();
+        let scaled = |u: f64| match shape.len() {
+            _ if name.starts_with("lin") => 0.5 + 0.5 * u,
+            4 => u * (6.0 / fan_in as f64).sqrt(),
+            _ => 0.2 * u,
+        };
+        let uniform = |j: u64| {
+            let bits = split_mix((((first + t) as u64) << 40) + j) >> 40;
+            bits as f64 / f64::from(1 << 23) - 1.0
+        };
+        let count = shape.iter().product::<i64>() as u64;
+        let values: Vec<f32> = (0..count).map(|j| scaled(uniform(j)) as f32).collect();
+        (name.clone(), Tensor::from_slice(&values).view(shape.as_slice()))
+    };
+    layout.iter().enumerate().map(tensor).collect()
+}
+
+/// The script's pictures: a slope with noise.
+fn picture(index: usize, [channels, height, width]: [usize; 3]) -> Tensor {
+    let mut bytes = Vec::new();
+    for j in 0..channels * height * width {
+        let (c, y, x) = (j / (height * width), j / width % height, j % width);
+        let noise = (split_mix(((index as u64 + 1) << 32) + j as u64) % 64) as usize;
+        bytes.push(((3 * x + 2 * y * (c + 1) + noise) % 256) as u8);
+    }
+    Tensor::from_data_size(&bytes, &[1, channels, height, width].map(|n| n as i64), Kind::Uint8)
+}
+
+#[test]
+fn distances_and_gradients_are_the_packages() {
+    let [vgg, heads] = layouts();
+    let weights = |layout: &[(String, Vec<i64>)], first: usize| {
+        Weights::new(filled(layout, first), Path::new("formula"))
+    };
+    let heads = weights(&heads, vgg.len());
+    let network = Lpips::new(&weights(&vgg, 0), &heads, Device::Cpu).expect("a network");
+    let error = Lpips::new(&heads, &heads, Device::Cpu).expect_err("no VGG16").to_string();
+    assert!(error.contains("features.0.weight") && error.contains("another network"), "{error}");
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/lpips.json");
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON");
+    for (index, facts) in json["pictures"].as_array().expect("pictures").iter().enumerate() {
+        let number = |key: &str| facts[key].as_f64().expect(key);
+        let side = |axis: usize| facts["shape"][axis].as_u64().expect("a size") as usize;
+        let image = picture(index, [0, 1, 2].map(side));
+        assert_eq!(image.to_kind(Kind::Int64).sum(Kind::Int64).int64_value(&[]) as f64, number("sum"));
+        let half = image.divide_scalar_mode(2, "floor").to_kind(Kind::Uint8);
+        let near = |what: &str, ours: f64| {
+            let theirs = number(what);
+            assert!((ours - theirs).abs() <= 1e-4 * theirs, "picture {index}, {what}: {ours}, not {theirs}");
+        };
+        near("distance", feature_distance(&network, &image, &half).expect("a distance")[0]);
+        assert_eq!(feature_distance(&network, &image, &image).expect("a distance"), [0.0]);
+
+        // Their images are RGB in [-1, 1].
+        let levels =
+            image.to_kind(Kind::Float).repeat([1, 3 / image.size()[1], 1, 1]).set_requires_grad(true);
+        let wanted = network.depths(&half.to_kind(Kind::Float)).expect("maps");
+        let apart = network.apart(&network.depths(&levels).expect("maps"), &wanted).expect("a distance");
+        let gradient = Tensor::run_backward(&[apart.sum(Kind::Double)], &[&levels], false, false).remove(0);
+        near("gradient_norm", gradient.norm().double_value(&[]));
+    }
+}
