@@ -229,6 +229,7 @@ fn pictures_are_found_again() {
     project("x", &["--steps", "0"]).refused(2, &["--steps"]);
     project("x", &["--psi", "0.5"]).refused(2, &["--psi"]);
     project("x", &["--extractor", "mobilenet"]).refused(2, &["gan data fetch mobilenet-v2"]);
+    project("x", &["--extractor", "lpips"]).refused(2, &["--vgg", "--lpips", "vgg16-397923af.pth"]);
     place.gan(&[&["sample", "run", "--psi", "11"][..], &w].concat()).refused(2, &["from 0 to 10"]);
     place.gan(&[&["sample", "run", "--count", "3"][..], &w].concat()).refused(2, &["--count"]);
     place.gan(&[&["interpolate", "run"][..], &w].concat()).refused(2, &["--w", "at least two"]);

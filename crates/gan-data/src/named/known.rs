@@ -132,7 +132,7 @@ pub(super) static KNOWN: [Known; 17] = [
     pictures(
         "emoji-openmoji",
         "emoji by OpenMoji, 128 x 128; none is in emoji-google (CC-BY-SA-4.0)",
-        0,
+        664,
         Bundle::OpenMoji,
         "emoji",
     ),
