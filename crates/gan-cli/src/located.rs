@@ -135,6 +135,17 @@ pub fn config_of(checkpoint: &Checkpoint) -> Result<RunConfig> {
     })
 }
 
+/// The checkpoint whose weights a run begins with, if it does not begin with new ones.
+///
+/// # Errors
+/// It is no longer there, or damaged.
+pub fn origin(config: &RunConfig) -> Result<Option<Checkpoint>> {
+    if config.from.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Located::find(Path::new(&config.from))?.some_checkpoint()?))
+}
+
 /// The configuration in a run's folder.
 ///
 /// # Errors

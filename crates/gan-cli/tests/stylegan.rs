@@ -116,6 +116,12 @@ fn a_run_begins_with_another_s_weights() {
         });
         assert_eq!(before != after, moves, "{name}");
     }
+    // Stopped before its first checkpoint, a run begins as it did.
+    let weights = |run: &str| tensors(&newest(&place.path(run)));
+    let before = weights("few");
+    std::fs::remove_dir_all(place.path("few/checkpoints")).expect("removed");
+    place.gan(&["resume", "few"]).succeeded();
+    assert!(before == weights("few"));
     place.gan(&["resume", "few", "--images", "32"]).succeeded();
 
     // Before the first step both are as they were; what classes need is new.

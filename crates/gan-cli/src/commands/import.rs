@@ -230,6 +230,7 @@ fn write(gan: VariantConfig, players: &[(Named, Option<Named>)], data: DataConfi
     let policy = DevicePolicy::resolve("cpu", "f32", 0)?;
     let config = RunConfig {
         preset: gan.variant().default_preset().to_owned(),
+        from: String::new(),
         gan,
         train: TrainConfig::default(),
         data,

@@ -133,7 +133,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(checkpoint) => note(format_args!("going on from {}", checkpoint.path.display())),
         None => note(format_args!("{}: no checkpoint yet; starting anew", folder.display())),
     }
-    session::train(Start { policy, config, data, held_out, run, from: checkpoint, transfer: None })
+    // Stopped before its first checkpoint, it begins as it did.
+    let transfer = if checkpoint.is_none() { located::origin(&config)? } else { None };
+    session::train(Start { policy, config, data, held_out, run, from: checkpoint, transfer })
 }
 
 /// Keeps `config.toml` true where the run's length, guard or device has changed.

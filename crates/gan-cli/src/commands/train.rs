@@ -115,8 +115,9 @@ Later settings win: preset or --from, then --config, then flags, then --set.";
 /// # Errors
 /// Settings, data or a place that cannot be used; whatever ends training early.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let transfer = args.from.as_deref().map(|run| Located::find(run)?.some_checkpoint()).transpose()?;
-    let (config, policy, data) = resolve(&args, transfer.as_ref())?;
+    let named = args.from.as_deref().map(|run| Located::find(run)?.some_checkpoint()).transpose()?;
+    let (config, policy, data) = resolve(&args, named.as_ref())?;
+    let transfer = located::origin(&config)?;
     let held_out = data::open_held_out(&config)?;
     config.warn_of_rates();
     config.gan.warnings().iter().for_each(|text| note(format_args!("warning: {text}")));
@@ -152,6 +153,8 @@ fn resolve(args: &Args, transfer: Option<&Checkpoint>) -> Result<(RunConfig, Dev
         }
         _ => Layers::new(args.variant, args.preset.as_deref().or(own), args.config.as_deref())?,
     };
+    // The run's newest checkpoint may be another one tomorrow.
+    layers.flag("from", transfer.map(|checkpoint| dataset::absolute(&checkpoint.path.to_string_lossy())))?;
     layers.task(args.task.as_deref())?;
     if [&args.data, &args.domain_a, &args.domain_b].into_iter().any(Option::is_some) {
         // What was named takes the place of what the preset named.

@@ -37,6 +37,7 @@ impl Layers {
             preset.map(str::to_owned).or(in_file).unwrap_or_else(|| variant.default_preset().to_owned());
         let gan = VariantConfig::preset(variant, &preset)?;
         let first = RunConfig {
+            from: String::new(),
             gan,
             train: variant.train(&preset),
             data: DataConfig::of_preset(&preset),

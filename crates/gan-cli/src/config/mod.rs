@@ -24,6 +24,8 @@ use serde_json::{Map, Value};
 pub struct RunConfig {
     /// The preset it began from.
     pub preset: String,
+    /// The checkpoint whose weights it began with; empty: new ones.
+    pub from: String,
     /// The variant and its settings; a section named after the variant.
     pub gan: VariantConfig,
     /// Length and cadences.
@@ -216,13 +218,14 @@ impl RunConfig {
         }
     }
 
-    /// Everything as one tree: `variant`, `preset`, a section named after the variant, `train`, `data`, `device`.
+    /// Everything as one tree: `variant`, `preset`, `from`, a section named after the variant, `train`, `data`, `device`.
     pub fn to_value(&self) -> Value {
         let variant = self.gan.variant().word();
         let section = |value: serde_json::Result<Value>| value.expect("a configuration is plain data");
         let mut tree = Map::new();
         tree.insert("variant".to_owned(), variant.into());
         tree.insert("preset".to_owned(), self.preset.as_str().into());
+        tree.insert("from".to_owned(), self.from.as_str().into());
         tree.insert(variant.to_owned(), self.gan.section());
         tree.insert("train".to_owned(), section(serde_json::to_value(&self.train)));
         tree.insert("data".to_owned(), section(serde_json::to_value(&self.data)));
@@ -245,6 +248,8 @@ impl RunConfig {
         let section = |key: &str| value.get(key).unwrap_or(&Value::Null);
         Ok(Self {
             preset: text("preset")?.to_owned(),
+            // Absent in runs of versions before it.
+            from: text("from").unwrap_or_default().to_owned(),
             gan: VariantConfig::read(variant, section(variant.word()))?,
             train: read_section("train", section("train"))?,
             data: read_section("data", section("data"))?,
