@@ -44,7 +44,7 @@ def turned(angle: torch.Tensor) -> torch.Tensor:
 class Augmentation:
     def __init__(self, p: float):
         self.p = torch.tensor(p)
-        self.taps = torch.tensor(SYM6)
+        self.taps = torch.tensor(SYM6) / sum(SYM6)
         diagonal = torch.tensor([1.0, 1.0, 1.0]) / 3**0.5
         self.luma = torch.outer(diagonal, diagonal)
         x, y, z = diagonal.tolist()
@@ -91,9 +91,8 @@ class Augmentation:
         saturation = self.chosen(torch.exp2(torch.randn(count)), 1)[:, None, None]
         return affine(self.luma + (three - self.luma) * saturation) @ c
 
-    def filtered(self, x: torch.Tensor, gain: float, stride: int) -> torch.Tensor:
-        channels = x.shape[1]
-        taps = (self.taps * gain**0.5).flip(0)[None, None]
+    def filtered(self, x: torch.Tensor, taps: torch.Tensor, stride: int) -> torch.Tensor:
+        channels, taps = x.shape[1], taps[None, None]
         x = F.conv2d(x, taps[:, :, None].repeat(channels, 1, 1, 1), groups=channels, stride=[1, stride])
         return F.conv2d(x, taps[:, :, :, None].repeat(channels, 1, 1, 1), groups=channels, stride=[stride, 1])
 
@@ -111,7 +110,7 @@ class Augmentation:
         padded = [*x.shape[2:]]
         x = F.pad(x.reshape(count, channels, padded[0], 1, padded[1], 1), [0, 1, 0, 0, 0, 1])
         x = x.reshape(count, channels, padded[0] * 2, padded[1] * 2)
-        x = self.filtered(F.pad(x, [TAPS // 2, TAPS // 2 - 1] * 2), 4.0, 1)
+        x = self.filtered(F.pad(x, [TAPS // 2, TAPS // 2 - 1] * 2), 2 * self.taps.flip(0), 1)
         g = scaled(2.0, 2.0, count) @ g @ scaled(0.5, 0.5, count)
         g = moved(-0.5, -0.5, count) @ g @ moved(0.5, 0.5, count)
         # Sampled with room for the last filter, and halved.
@@ -120,7 +119,7 @@ class Augmentation:
         grid = F.affine_grid(g[:, :2], shape, align_corners=False)
         x = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         keep = (TAPS // 2 * 2 - TAPS + 2) // 2
-        x = self.filtered(x[:, :, keep:, keep:], 1.0, 2)
+        x = self.filtered(x[:, :, keep:, keep:], self.taps, 2)
         return x[:, :, :height, :width]
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -133,6 +132,8 @@ class Augmentation:
 
 def main() -> None:
     torch.set_num_threads(2)
+    images = torch.rand(4, 3, 32, 48) * 2 - 1
+    assert torch.allclose(Augmentation(0.0)(images), images, atol=1e-5), "what is not changed must come out as it is"
     augment = Augmentation(0.5)
     for size in (32, 64):
         images = (torch.rand(16, 3, size, size) * 2 - 1).requires_grad_()

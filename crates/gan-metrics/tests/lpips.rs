@@ -1,11 +1,13 @@
 //! LPIPS against the Python package `lpips`, with weights that a formula fills; recorded by `recorded/lpips.py`.
 
-use gan_core::random::split_mix;
+mod support;
+
 use gan_core::tensor::file::Named;
 use gan_metrics::extract::{Extract, Lpips, Weights};
 use gan_metrics::feature_distance;
 use serde_json::Value;
 use std::path::Path;
+use support::picture;
 use tch::{Device, Kind, Tensor};
 
 /// Channels and convolutions of VGG16's groups.
@@ -37,26 +39,9 @@ fn filled(layout: &[(String, Vec<i64>)], first: usize) -> Named {
             4 => u * (6.0 / fan_in as f64).sqrt(),
             _ => 0.2 * u,
         };
-        let uniform = |j: u64| {
-            let bits = split_mix((((first + t) as u64) << 40) + j) >> 40;
-            bits as f64 / f64::from(1 << 23) - 1.0
-        };
-        let count = shape.iter().product::<i64>() as u64;
-        let values: Vec<f32> = (0..count).map(|j| scaled(uniform(j)) as f32).collect();
-        (name.clone(), Tensor::from_slice(&values).view(shape.as_slice()))
+        (name.clone(), support::filled(first + t, shape, scaled))
     };
     layout.iter().enumerate().map(tensor).collect()
-}
-
-/// The script's pictures: a slope with noise.
-fn picture(index: usize, [channels, height, width]: [usize; 3]) -> Tensor {
-    let mut bytes = Vec::new();
-    for j in 0..channels * height * width {
-        let (c, y, x) = (j / (height * width), j / width % height, j % width);
-        let noise = (split_mix(((index as u64 + 1) << 32) + j as u64) % 64) as usize;
-        bytes.push(((3 * x + 2 * y * (c + 1) + noise) % 256) as u8);
-    }
-    Tensor::from_data_size(&bytes, &[1, channels, height, width].map(|n| n as i64), Kind::Uint8)
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! MobileNetV2 against torchvision's, with weights that a formula fills; recorded by `recorded/mobilenet.py`.
 
-use gan_core::random::split_mix;
+mod support;
+
 use gan_core::tensor::file::Named;
 use gan_metrics::extract::{Clothes, Extract, MobileNet, Weights};
 use gan_metrics::feature_distance;
 use gan_metrics::feature_distance::between;
 use serde_json::Value;
 use std::path::Path;
+use support::picture;
 use tch::{Device, Kind, Tensor};
 
 /// Names and shapes of the network's tensors, as torchvision has them.
@@ -48,30 +50,13 @@ fn filled() -> Named {
             _ if is_scale => 1.0 + 0.4 * u,
             _ => 0.2 * u,
         };
-        let uniform = |j: u64| {
-            let bits = split_mix(((t as u64) << 40) + j) >> 40;
-            bits as f64 / f64::from(1 << 23) - 1.0
-        };
-        let count = shape.iter().product::<i64>() as u64;
-        let values: Vec<f32> = (0..count).map(|j| scaled(uniform(j)) as f32).collect();
-        (name, Tensor::from_slice(&values).view(shape.as_slice()))
+        (name, support::filled(t, &shape, scaled))
     };
     layout().into_iter().enumerate().map(tensor).collect()
 }
 
 fn network() -> MobileNet {
     MobileNet::new(&Weights::new(filled(), Path::new("formula")), Device::Cpu).expect("a network")
-}
-
-/// The script's pictures: a slope with noise.
-fn picture(index: usize, [channels, height, width]: [usize; 3]) -> Tensor {
-    let mut bytes = Vec::new();
-    for j in 0..channels * height * width {
-        let (c, y, x) = (j / (height * width), j / width % height, j % width);
-        let noise = (split_mix(((index as u64 + 1) << 32) + j as u64) % 64) as usize;
-        bytes.push(((3 * x + 2 * y * (c + 1) + noise) % 256) as u8);
-    }
-    Tensor::from_data_size(&bytes, &[1, channels, height, width].map(|n| n as i64), Kind::Uint8)
 }
 
 /// Compares features, logits, maps and distances with what was recorded.

@@ -6,7 +6,7 @@
 With torchvision's real weights it uses these and the package's own heads, and prints the distances, to compare by hand.
 
 Weights: those of VGG16's `features`, then the heads, names sorted bytewise within each; element j of tensor t is u = uniform((t <<
-40) + j), scaled by what the tensor is. Pictures are mobilenet.py's.
+40) + j), scaled by what the tensor is. Pictures and u from formulas.py.
 """
 
 import json
@@ -18,6 +18,8 @@ import numpy as np
 import torch
 import torchvision
 
+from formulas import picture, uniform
+
 # This file has the package's name.
 sys.path = [folder for folder in sys.path if Path(folder or ".").resolve() != Path(__file__).resolve().parent]
 import lpips  # noqa: E402
@@ -25,37 +27,17 @@ import lpips  # noqa: E402
 SIZES = [(3, 64, 64), (3, 64, 48), (1, 32, 32), (3, 100, 70)]
 
 
-def mixed(x):
-    with np.errstate(over="ignore"):
-        z = x + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
-def numbers(first, count):
-    return mixed(np.uint64(first) + np.arange(count, dtype=np.uint64))
-
-
 def filled(shapes, first):
     state = {}
     for t, name in enumerate(sorted(shapes)):
         shape = shapes[name]
-        u = (numbers((first + t) << 40, math.prod(shape)) >> np.uint64(40)).astype(np.float64) * 2.0**-23 - 1.0
+        u = uniform(first + t, shape)
         if name.startswith("lin"):
             values = 0.5 + 0.5 * u
         else:
             values = u * math.sqrt(6.0 / math.prod(shape[1:])) if len(shape) == 4 else 0.2 * u
         state[name] = torch.from_numpy(values.astype(np.float32)).reshape(shape)
     return state
-
-
-def picture(index, shape):
-    """A slope with noise of up to 63 levels."""
-    channels, height, width = shape
-    c, y, x = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
-    noise = (numbers((index + 1) << 32, channels * height * width) % np.uint64(64)).astype(np.int64).reshape(shape)
-    return torch.from_numpy(((3 * x + 2 * y * (c + 1) + noise) % 256).astype(np.uint8))[None]
 
 
 def main():

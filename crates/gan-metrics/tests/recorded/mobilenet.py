@@ -7,7 +7,7 @@ With a file of torchvision's real weights it records these into mobilenet_imagen
 what the extractor makes of them.
 
 Weights: names but for num_batches_tracked sorted bytewise; element j of tensor t is u = uniform((t << 40) + j), scaled by what
-the tensor is. Pictures: byte j of picture i is the level below. Both as tests/mobilenet.rs has them.
+the tensor is. Pictures: byte j of picture i is the level below. Both from formulas.py.
 """
 
 import json
@@ -20,20 +20,10 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
+from formulas import picture, uniform
+
 SIZES = [(3, 224, 224), (3, 64, 48), (1, 32, 32), (3, 300, 260)]
 DEPTHS = [1, 3, 6, 13, 17]
-
-
-def mixed(x):
-    with np.errstate(over="ignore"):
-        z = x + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
-def numbers(first, count):
-    return mixed(np.uint64(first) + np.arange(count, dtype=np.uint64))
 
 
 def filled(network):
@@ -41,7 +31,7 @@ def filled(network):
     names = sorted(name for name in state if not name.endswith("num_batches_tracked"))
     for t, name in enumerate(names):
         shape = state[name].shape
-        u = (numbers(t << 40, math.prod(shape)) >> np.uint64(40)).astype(np.float64) * 2.0**-23 - 1.0
+        u = uniform(t, shape)
         fan_in = math.prod(shape[1:])
         if len(shape) == 4:
             values = u * math.sqrt(6.0 / fan_in)
@@ -51,14 +41,6 @@ def filled(network):
             values = 0.2 * u
         state[name] = torch.from_numpy(values.astype(np.float32)).reshape(shape)
     network.load_state_dict(state)
-
-
-def picture(index, shape):
-    """A slope with noise of up to 63 levels."""
-    channels, height, width = shape
-    c, y, x = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
-    noise = (numbers((index + 1) << 32, channels * height * width) % np.uint64(64)).astype(np.int64).reshape(shape)
-    return torch.from_numpy(((3 * x + 2 * y * (c + 1) + noise) % 256).astype(np.uint8))[None]
 
 
 def seen(network, image):
