@@ -134,7 +134,8 @@ fn a_run_begins_with_another_s_weights() {
         .gan(&["train", "dcgan", "--from", "many", "--out", "x"])
         .refused(2, &["of `stylegan`, not of `dcgan`"]);
     let preset = ["train", "stylegan1", "--from", "many", "--preset", "small-32", "--out", "x"];
-    place.gan(&preset).refused(1, &["is one of variant `stylegan`, not `stylegan1`"]);
+    place.gan(&preset).refused(2, &["of `stylegan`, not of `stylegan1`"]);
+    assert!(!place.path("x").exists(), "no run was begun");
 }
 
 #[test]

@@ -55,6 +55,9 @@ fn distances_and_gradients_are_the_packages() {
     let error = Lpips::new(&heads, &heads, Device::Cpu).expect_err("no VGG16").to_string();
     assert!(error.contains("features.0.weight") && error.contains("another network"), "{error}");
 
+    let small = network.depths(&Tensor::zeros([1, 3, 15, 40], (Kind::Float, Device::Cpu)));
+    assert!(small.expect_err("too small").to_string().contains("at least 16 pixels"));
+
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/lpips.json");
     let json: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON");
     for (index, facts) in json["pictures"].as_array().expect("pictures").iter().enumerate() {

@@ -3,6 +3,7 @@
 use crate::config::{DataConfig, DeviceConfig, Layers, RunConfig, amount};
 use crate::data::{self, Data};
 use crate::dataset::{self, Opened};
+use crate::failure::usage;
 use crate::labels;
 use crate::located::{self, Located};
 use crate::pairs;
@@ -116,6 +117,11 @@ Later settings win: preset or --from, then --config, then flags, then --set.";
 /// Settings, data or a place that cannot be used; whatever ends training early.
 pub fn run(args: Args) -> Result<ExitCode> {
     let named = args.from.as_deref().map(|run| Located::find(run)?.some_checkpoint()).transpose()?;
+    if let Some(other) =
+        named.as_ref().map(|from| &from.meta.variant).filter(|word| *word != args.variant.word())
+    {
+        return Err(usage(format!("--from: is a run of `{other}`, not of `{}`", args.variant.word())));
+    }
     let (config, policy, data) = resolve(&args, named.as_ref())?;
     let transfer = located::origin(&config)?;
     let held_out = data::open_held_out(&config)?;
@@ -149,7 +155,7 @@ fn resolve(args: &Args, transfer: Option<&Checkpoint>) -> Result<(RunConfig, Dev
     });
     let mut layers = match transfer {
         Some(checkpoint) if args.preset.is_none() && args.config.is_none() => {
-            Layers::like(args.variant, located::config_of(checkpoint)?)?
+            Layers::like(located::config_of(checkpoint)?)
         }
         _ => Layers::new(args.variant, args.preset.as_deref().or(own), args.config.as_deref())?,
     };

@@ -60,16 +60,8 @@ impl Layers {
 
     /// The first layer, of a run that begins with another's weights: that run's settings of the variant and of its length. Data
     /// and device are a new run's; so are classes and attributes, which data brings along.
-    ///
-    /// # Errors
-    /// A run of another variant.
-    pub fn like(variant: VariantName, other: RunConfig) -> Result<Self> {
-        if other.gan.variant() != variant {
-            let why =
-                format!("--from: is a run of `{}`, not of `{}`", other.gan.variant().word(), variant.word());
-            return Err(usage(why));
-        }
-        let images = other.train.images;
+    pub fn like(other: RunConfig) -> Self {
+        let (variant, images) = (other.gan.variant(), other.train.images);
         let first = RunConfig { data: DataConfig::default(), device: DeviceConfig::default(), ..other };
         let mut value = first.to_value();
         if let Some(section) = value.get_mut(variant.word()).and_then(Value::as_object_mut) {
@@ -77,7 +69,7 @@ impl Layers {
                 section.entry(key).and_modify(|labels| *labels = Value::Array(Vec::new()));
             }
         }
-        Ok(Self { variant, tree: Tree::new(value), images })
+        Self { variant, tree: Tree::new(value), images }
     }
 
     /// A task with its own settings, at their defaults.

@@ -171,7 +171,7 @@ impl Scope<'_> {
     /// The same scope, whose parameters are saved but not trained if `frozen`.
     #[must_use]
     pub fn frozen(self, frozen: bool) -> Self {
-        Self { frozen, ..self }
+        Self { frozen: self.frozen || frozen, ..self }
     }
 
     /// A new f32 tensor that is trained.
@@ -249,7 +249,13 @@ mod tests {
     fn frozen_parameters_are_kept_but_not_trained() {
         let mut parameters = Parameters::new(&DevicePolicy::reference(), 1);
         let mut root = parameters.root();
-        let frozen = root.sub("a").frozen(true).sub("b").parameter("weight", &[2], Init::Ones).expect("a");
+        let frozen = root
+            .sub("a")
+            .frozen(true)
+            .sub("b")
+            .frozen(false)
+            .parameter("weight", &[2], Init::Ones)
+            .expect("a");
         let _ = root.sub("c").parameter("weight", &[3], Init::Ones).expect("a parameter");
         assert!(!frozen.requires_grad());
         assert_eq!((parameters.count(), parameters.trainable_names()), (3, vec!["c.weight"]));

@@ -6,7 +6,7 @@
 use super::weights::Weights;
 use super::{Extract, Features};
 use crate::feature_distance::at_a_depth;
-use gan_core::error::Result;
+use gan_core::error::{Error, Result};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -25,6 +25,8 @@ pub struct Lpips {
 
 /// Channels and layers of each group.
 const PLAN: [(i64, usize); 5] = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)];
+/// Halved four times they have a pixel left.
+const SMALLEST: i64 = 16;
 /// Of red, green and blue in [-1, 1], as the `lpips` package has them.
 const SHIFT: [f64; 3] = [-0.030, -0.088, -0.188];
 const SCALE: [f64; 3] = [0.458, 0.448, 0.450];
@@ -108,6 +110,10 @@ impl Extract for Lpips {
     /// What the last activation of each group puts out: 64, 128, 256, 512 and 512 channels, in the images' own resolution and in
     /// halves of it.
     fn depths(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        if images.size().iter().rev().take(2).any(|side| *side < SMALLEST) {
+            let why = format!("are {:?}, and LPIPS needs at least {SMALLEST} pixels a side", images.size());
+            return Err(Error::config("images", why));
+        }
         let [factor, offset] = &self.scale;
         let images = super::coloured(images)?.f_to_device(self.device)?;
         let mut x = gan_sys::format::channels_last(&images.f_mul(factor)?.f_add(offset)?)?;
