@@ -2,6 +2,7 @@
 
 mod support;
 
+use gan_core::random::split_mix;
 use gan_core::tensor::file::Named;
 use gan_metrics::extract::{Clothes, Extract, MobileNet, Weights};
 use gan_metrics::feature_distance;
