@@ -73,6 +73,21 @@ impl CycleGan {
         }
     }
 
+    /// What a network makes of two batches: in one pass, unless its normalisation would mix them.
+    fn of_both(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        network: impl Fn(&Tensor) -> Result<Tensor>,
+    ) -> Result<[Tensor; 2]> {
+        if self.config.norm == Norm::Batch {
+            return Ok([network(x)?, network(y)?]);
+        }
+        let both = network(&Tensor::f_cat(&[x, y], 0)?)?;
+        let [of_x, of_y] = [0, self.config.batch].map(|first| both.f_narrow(0, first, self.config.batch));
+        Ok([of_x?, of_y?])
+    }
+
     fn best_generators(&self) -> &Generators {
         self.averaged.as_ref().unwrap_or(&self.generators)
     }
@@ -106,8 +121,15 @@ impl Variant for CycleGan {
             (&self.generators, &self.discriminators);
 
         let (fake_a, fake_b, total) = ctx.phase("generators", || {
-            let (fake_b, fake_a) = (a2b.forward(&a, look)?, b2a.forward(&b, look)?);
-            let (back_a, back_b) = (b2a.forward(&fake_b, look)?, a2b.forward(&fake_a, look)?);
+            let (to_a, to_b) = (|x: &Tensor| b2a.forward(x, look), |x: &Tensor| a2b.forward(x, look));
+            let (fake_b, fake_a, same) = if identity > 0.0 {
+                let ([fake_b, same_b], [fake_a, same_a]) =
+                    (self.of_both(&a, &b, to_b)?, self.of_both(&b, &a, to_a)?);
+                (fake_b, fake_a, Some((same_a, same_b)))
+            } else {
+                (to_b(&a)?, to_a(&b)?, None)
+            };
+            let (back_a, back_b) = (to_a(&fake_b)?, to_b(&fake_a)?);
             let fools_b = loss.generator(&of_b.forward(&self.augmented(ctx, &fake_b)?, look)?)?;
             let fools_a = loss.generator(&of_a.forward(&self.augmented(ctx, &fake_a)?, look)?)?;
             let returns_a = distance(&back_a, &a, None)?.f_mul_scalar(cycle_a)?;
@@ -117,11 +139,9 @@ impl Variant for CycleGan {
             ctx.record("loss/cycle_a", &returns_a);
             ctx.record("loss/cycle_b", &returns_b);
             let mut total = fools_a.f_add(&fools_b)?.f_add(&returns_a)?.f_add(&returns_b)?;
-            if identity > 0.0 {
-                let stays_a =
-                    distance(&b2a.forward(&a, look)?, &a, None)?.f_mul_scalar(cycle_a * identity)?;
-                let stays_b =
-                    distance(&a2b.forward(&b, look)?, &b, None)?.f_mul_scalar(cycle_b * identity)?;
+            if let Some((same_a, same_b)) = same {
+                let stays_a = distance(&same_a, &a, None)?.f_mul_scalar(cycle_a * identity)?;
+                let stays_b = distance(&same_b, &b, None)?.f_mul_scalar(cycle_b * identity)?;
                 ctx.record("loss/identity_a", &stays_a);
                 ctx.record("loss/identity_b", &stays_b);
                 total = total.f_add(&stays_a)?.f_add(&stays_b)?;
@@ -136,8 +156,7 @@ impl Variant for CycleGan {
         let (on_real, on_fake, total) = ctx.phase("discriminators", || {
             let judge = |discriminator: &Discriminator, real: &Tensor, fake: &Tensor| {
                 let (real, fake) = (self.augmented(ctx, real)?, self.augmented(ctx, &ctx.laid_out(fake)?)?);
-                let (on_real, on_fake) =
-                    (discriminator.forward(&real, look)?, discriminator.forward(&fake, look)?);
+                let [on_real, on_fake] = self.of_both(&real, &fake, |x| discriminator.forward(x, look))?;
                 let value = loss.on_real(&on_real)?.f_add(&loss.on_fake(&on_fake)?)?.f_mul_scalar(0.5)?;
                 Ok::<_, Error>((on_real.f_flatten(0, -1)?, on_fake.f_flatten(0, -1)?, value))
             };

@@ -151,8 +151,10 @@ struct Convolution : torch::autograd::Function<Convolution> {
           std::min(weight.size(0), weight.size(1)) >= DEEP_CHANNELS)
         for_weight = transposed ? weight_gradient(x, grad, weight.size(2), g) : weight_gradient(grad, x, weight.size(2), g);
     }
-    std::array<bool, 3> rest{wanted[0] && !for_x.defined(), wanted[1] && !for_weight.defined(), wanted[2]};
+    // oneDNN makes the bias's gradient together with the weight's, wanted or not, and a transposed convolution's one by one.
     Tensor for_bias;
+    if (wanted[2] && (for_weight.defined() || (transposed && x.scalar_type() == at::kBFloat16))) for_bias = grad.sum({0, 2, 3});
+    std::array<bool, 3> rest{wanted[0] && !for_x.defined(), wanted[1] && !for_weight.defined(), wanted[2] && !for_bias.defined()};
     if (rest[0] || rest[1] || rest[2]) {
       int64_t outputs = grad.size(1);
       auto [x2, weight2, bias2] = at::convolution_backward(
@@ -160,7 +162,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
           {g.padding, g.padding}, {1, 1}, transposed, {output_padding, output_padding}, 1, rest);
       if (rest[0]) for_x = x2;
       if (rest[1]) for_weight = weight2;
-      for_bias = bias2;
+      if (rest[2]) for_bias = bias2;
     }
     return {for_x, for_weight, for_bias, Tensor(), Tensor(), Tensor(), Tensor()};
   }

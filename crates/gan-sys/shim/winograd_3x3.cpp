@@ -31,6 +31,9 @@ float *panel(float *matrix, int64_t rows, int64_t row, int64_t column) {
   return matrix + (column / BLOCK * rows + row) * BLOCK + column % BLOCK;
 }
 
+// Words from one factor of a weight to the next.
+int64_t matrix(int64_t rows, int64_t columns) { return rows * columns + PAD; }
+
 Tensor memory(at::IntArrayRef size) { return at::empty(size, at::kFloat); }
 Tensor memory_per_thread(int64_t size) { return memory({at::get_num_threads(), size}); }
 float *own(const Tensor &per_thread) { return per_thread.data_ptr<float>() + at::get_thread_num() * per_thread.stride(0); }
@@ -83,7 +86,7 @@ struct Images {
 template <class T>
 Tensor taps_for_gather(const Tensor &weight) {
   int64_t small = weight.size(0), large = weight.size(1), row = TAPS * large;
-  Tensor out = memory({PRODUCTS, large, small}), strips = memory_per_thread(row * LANES);
+  Tensor out = memory({PRODUCTS, matrix(large, small)}), strips = memory_per_thread(row * LANES);
   const T *w = weight.const_data_ptr<T>();
   float *g = out.data_ptr<float>();
   parallel(small / LANES, [&](int64_t task) {
@@ -93,7 +96,7 @@ Tensor taps_for_gather(const Tensor &weight) {
     for (int64_t i = 0; i < LANES; ++i) rows[i] = w + (task * LANES + i) * row;
     turn(rows, strip, row);
     for (int64_t k = 0; k < TAPS; ++k) taps[k] = strip + k * large * LANES;
-    to_factors<Taps>(taps, LANES, panel(g, large, 0, task * LANES), large * small, BLOCK, large);
+    to_factors<Taps>(taps, LANES, panel(g, large, 0, task * LANES), matrix(large, small), BLOCK, large);
   });
   return out;
 }
@@ -102,14 +105,14 @@ Tensor taps_for_gather(const Tensor &weight) {
 template <class T>
 Tensor taps_for_spread(const Tensor &weight) {
   int64_t small = weight.size(0), large = weight.size(1);
-  Tensor out = memory({PRODUCTS, small, large});
+  Tensor out = memory({PRODUCTS, matrix(small, large)});
   const T *w = weight.const_data_ptr<T>();
   float *g = out.data_ptr<float>();
   parallel(small, [&](int64_t s) {
     for (int64_t l = 0; l < large; l += BLOCK) {
       const T *taps[TAPS];
       for (int64_t k = 0; k < TAPS; ++k) taps[k] = w + (s * TAPS + k) * large + l;
-      to_factors<Taps>(taps, LANES, panel(g, small, s, l), small * large, LANES, BLOCK / LANES);
+      to_factors<Taps>(taps, LANES, panel(g, small, s, l), matrix(small, large), LANES, BLOCK / LANES);
     }
   });
   return out;
@@ -120,7 +123,7 @@ void multiply(const float *factors, float *taps, float *products, int64_t count,
   int64_t pitch = inner + PAD, step = TILES * pitch + PAD, out_pitch = outer + PAD, out_step = TILES * out_pitch + PAD;
   for (int64_t k = 0; k < PRODUCTS; ++k)
     for (int64_t c = 0; c < outer; c += BLOCK)
-      product<float>(count, inner, factors + k * step, pitch, panel(taps + k * inner * outer, inner, 0, c),
+      product<float>(count, inner, factors + k * step, pitch, panel(taps + k * matrix(inner, outer), inner, 0, c),
                      products + k * out_step + c, out_pitch);
 }
 int64_t room(int64_t channels) { return PRODUCTS * (TILES * (channels + PAD) + PAD); }
