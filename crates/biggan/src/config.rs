@@ -207,7 +207,7 @@ impl Config {
             return refuse("generator_batch", format!("{parts} micro-batches do not divide {fakes} fakes"));
         }
         settings::distinct("biggan.classes", &self.classes)?;
-        self.rules().validate("biggan", (self.batch, self.size))
+        self.rules().validate("biggan", (self.batch, self.size, self.channels))
     }
 
     fn validate_attention(&self) -> Result<()> {

@@ -267,7 +267,7 @@ impl Config {
             return refuse("game.pack", "packs have no class; conditional networks take pack 1".to_owned());
         }
         self.validate_names()?;
-        self.rules().validate("cgan", (self.batch, self.size))
+        self.rules().validate("cgan", (self.batch, self.size, self.channels))
     }
 
     fn validate_names(&self) -> Result<()> {

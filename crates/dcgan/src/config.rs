@@ -155,7 +155,7 @@ impl Config {
             let why = format!("compares groups of 4, which do not divide the {seen} that D sees at once");
             return Err(Error::config("dcgan.minibatch", why));
         }
-        self.rules().validate("dcgan", (self.batch, self.size))
+        self.rules().validate("dcgan", (self.batch, self.size, self.channels))
     }
 
     /// What may work but probably is not meant, one sentence each.

@@ -27,7 +27,7 @@ pub fn open(config: &RunConfig) -> Result<Data> {
         return Ok(Data::Pairs(pairs::open(config)?));
     }
     let channels = Some(config.gan.channels());
-    Ok(Data::Images(dataset::open(&config.data, config.gan.size(), channels)?))
+    Ok(Data::Images(dataset::open(&config.data, config.gan.image(), channels)?))
 }
 
 /// What training never shows: what is held out, or the test images of a set that is known to have some.

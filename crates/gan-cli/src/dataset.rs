@@ -42,12 +42,12 @@ pub enum Drawn {
     Points(PointSource),
 }
 
-/// Opens what a configuration names; channels are the data's own if none are given.
+/// Opens what a configuration names, for images of so many pixels in height and width; channels are the data's own if none are given.
 ///
 /// # Errors
 /// There is no such thing, it holds no image that can be read, or the settings do not go with it.
-pub fn open(config: &DataConfig, size: i64, channels: Option<i64>) -> Result<Opened> {
-    open_part(config, size, channels, false)
+pub fn open(config: &DataConfig, image: [i64; 2], channels: Option<i64>) -> Result<Opened> {
+    open_part(config, image, channels, false)
 }
 
 /// Images that training never shows: those held out, or the test images of a set that is known to have some.
@@ -55,11 +55,11 @@ pub fn open(config: &DataConfig, size: i64, channels: Option<i64>) -> Result<Ope
 /// # Errors
 /// As [`open`].
 pub fn open_held_out(config: &RunConfig) -> Result<Option<Opened>> {
-    let (data, size, channels) = (&config.data, config.gan.size(), Some(config.gan.channels()));
+    let (data, image, channels) = (&config.data, config.gan.image(), Some(config.gan.channels()));
     let opened = match gan_data::held_out_of(&data.source) {
-        _ if data.holdout > 0.0 => open_part(data, size, channels, true)?,
+        _ if data.holdout > 0.0 => open_part(data, image, channels, true)?,
         Some(name) => {
-            open(&DataConfig { source: name.to_owned(), per_class: 0, ..data.clone() }, size, channels)?
+            open(&DataConfig { source: name.to_owned(), per_class: 0, ..data.clone() }, image, channels)?
         }
         None => return Ok(None),
     };
@@ -81,7 +81,12 @@ pub fn check_held_out(held_out: Option<&Opened>, config: &RunConfig) -> Result<(
     Ok(())
 }
 
-fn open_part(config: &DataConfig, size: i64, channels: Option<i64>, held_out: bool) -> Result<Opened> {
+fn open_part(
+    config: &DataConfig,
+    [size, width]: [i64; 2],
+    channels: Option<i64>,
+    held_out: bool,
+) -> Result<Opened> {
     let source = config.source.as_str();
     let attributes = (!config.attributes.is_empty()).then(|| PathBuf::from(&config.attributes));
     if let Some(set) = PointSet::named(source) {
@@ -108,6 +113,7 @@ fn open_part(config: &DataConfig, size: i64, channels: Option<i64>, held_out: bo
     }
     let options = Options {
         size: u32::try_from(size).ok(),
+        width: u32::try_from(width).ok(),
         channels: channels.and_then(|channels| u32::try_from(channels).ok()),
         fit: config.fit,
         mirror: config.mirror,

@@ -64,11 +64,16 @@ pub fn guard(command: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
 pub fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
+        let is_file = matches!(cause.downcast_ref(), Some(Error::File { .. }));
         let cause = cause.to_string();
         if text.is_empty() {
             text = cause;
         } else if !text.contains(&cause) {
             text = format!("{text}: {cause}");
+        }
+        // Its text has put the system's reason into words.
+        if is_file {
+            break;
         }
     }
     text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")

@@ -202,15 +202,17 @@ pub fn seeds(option: &str, words: &[String]) -> Result<Vec<u64>> {
     for word in words {
         let (first, last) = word.split_once('-').unwrap_or((word, word));
         match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-            (Ok(first), Ok(last)) if first <= last && last - first < MOST as u64 => {
-                seeds.extend(first..=last)
+            (Ok(first), Ok(last)) if first <= last => {
+                // As many as are counted: more would only be refused.
+                seeds.extend((first..=last).take(MOST + 1));
             }
             _ => return Err(usage(format!("{option} {word}: expected seeds, such as 3,14 or 0-7"))),
         }
     }
     match seeds.len() {
         1..=MOST => Ok(seeds),
-        count => Err(usage(format!("{option}: {count} seeds, and 1 to {MOST} go on a sheet"))),
+        0 => Err(usage(format!("{option}: names no seeds"))),
+        _ => Err(usage(format!("{option}: names more seeds than the {MOST} that go on a sheet"))),
     }
 }
 

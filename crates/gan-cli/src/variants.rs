@@ -127,6 +127,12 @@ macro_rules! variants {
                 match self { $(Self::$Name(config) => config.size),+ }
             }
 
+            /// Height and width of images.
+            pub fn image(&self) -> [i64; 2] {
+                let width = match self { $(Self::$Name(config) => config.width()),+ };
+                [self.size(), width.unwrap_or(self.size())]
+            }
+
             /// Channels of the images that it makes.
             pub fn channels(&self) -> i64 {
                 match self { $(Self::$Name(config) => config.$channels),+ }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -111,6 +112,16 @@ fn a_new_length_outlives_a_kill() {
     std::fs::write(&file, text.replace("\nimages = 32\nseed", "\nimages = 64\nseed")).expect("config.toml");
     place.gan(&["resume", "run"]).succeeded();
     assert!(checkpoints(&place.path("run")).contains(&"000000064".to_owned()));
+}
+
+#[test]
+fn a_slip_in_a_run_s_configuration_is_named() {
+    let place = Place::new();
+    let file = place.finished_run().join("config.toml");
+    let text = std::fs::read_to_string(&file).expect("config.toml");
+    std::fs::write(&file, format!("foo = [\n{text}")).expect("config.toml");
+    place.gan(&["resume", "run", "--images", "80"]).refused(1, &["config.toml", "mend the file"]);
+    assert!(std::fs::read_to_string(&file).expect("config.toml").starts_with("foo"), "left as it was");
 }
 
 #[test]
@@ -241,6 +252,18 @@ fn an_interpolation_is_a_strip_and_an_animation() {
     make(&["--from", "1", "--to", "2", "--animation", "apng", "--out", "true"]).succeeded();
     let apng = std::fs::read(place.path("true.apng")).expect("APNG");
     assert!(apng.windows(4).any(|word| word == b"acTL"), "animated");
+    // Without the program a sentence; what it wrote is what stands there.
+    let video = ["interpolate", "run", "--steps", "3", "--animation", "mp4", "--out", "film"];
+    let with_path =
+        |path: &Path| Done::of(place.command(&video).env("PATH", path).output().expect("gan starts"));
+    let programs = place.path("programs");
+    std::fs::create_dir_all(&programs).expect("folder");
+    with_path(&programs).refused(1, &["ffmpeg", "install it", "gif or apng"]);
+    let script = "#!/bin/sh\nfor last; do :; done\nexec /bin/cat > \"$last\"\n";
+    std::fs::write(programs.join("ffmpeg"), script).expect("script");
+    std::fs::set_permissions(programs.join("ffmpeg"), PermissionsExt::from_mode(0o755)).expect("rights");
+    with_path(&programs).succeeded();
+    assert!(std::fs::read(place.path("film.mp4")).expect("film").windows(4).any(|word| word == b"acTL"));
     make(&[]).succeeded();
     assert!(place.path("run/generated/interpolation-1-2-3-4.gif").is_file());
     make(&["--seeds", "1"]).refused(2, &["at least two"]);

@@ -74,7 +74,20 @@ fn a_run_is_resumed_and_its_styles_are_used() {
     place.gan(&["stylemix", "whole", "--layers", "0-99"]).refused(2, &["--layers 0-99", "one of 0 to"]);
     place.gan(&["stylemix", "whole", "--rows", "x"]).refused(2, &["--rows x", "3,14"]);
     place.gan(&["directions", "whole", "--strength", "0"]).refused(2, &["above 0"]);
+    place.gan(&["directions", "whole", "--strength", "1e300"]).refused(2, &["up to 1000"]);
+    place.gan(&["stylemix", "whole", "--rows", "0-99"]).refused(2, &["--rows", "more seeds than the 64"]);
     place.gan(&["sample", "whole", "--psi", "11"]).refused(2, &["from 0 to 10"]);
+}
+
+#[test]
+fn rectangles_are_learned() {
+    let place = Place::new();
+    place.photos("photos", 16);
+    let wide = ["--data", "photos", "--set", "stylegan.width=24", "--out", "wide"];
+    train(&place, &wide).succeeded();
+    place.gan(&["resume", "wide", "--images", "72"]).succeeded();
+    place.gan(&["sample", "wide", "--count", "1", "--single", "--out", "one"]).succeeded();
+    assert_eq!(image::image_dimensions(place.path("one/seed000000.png")).expect("a picture"), (24, 16));
 }
 
 #[test]
@@ -83,6 +96,11 @@ fn what_does_not_suit_is_refused_in_a_sentence() {
     place.gan(&["train", "stylegan", "--size", "100"]).refused(2, &["does not halve often enough", "96x96"]);
     train(&place, &["--out", "x", "--set", "ada.pipe=bgx"]).refused(2, &["bgx", "bgcfnc"]);
     train(&place, &["--out", "x", "--set", "conditional=true", "--batch", "6"]).refused(2, &["groups of"]);
+    train(&place, &["--out", "x", "--set", "classes=[\"a\"]"])
+        .refused(2, &["stylegan.classes", "conditional"]);
+    train(&place, &["--out", "x", "--set", "stylegan.width=7"]).refused(2, &["16x7", "such as 16x8"]);
+    train(&place, &["--out", "x", "--set", "data.workers=100000"]).refused(2, &["data.workers", "1024"]);
+    assert!(!place.path("x").exists());
     let dcgan = ["train", "dcgan", "--out", "d", "--data", "fashion-mnist-test"];
     place.gan(&[&dcgan[..], TINY, &["--size", "16"]].concat()).succeeded();
     place.gan(&["stylemix", "d"]).refused(2, &["a dcgan has no styles"]);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use image::{GrayImage, Luma, Rgb, RgbImage};
+use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use std::path::{Path, PathBuf};
 use support::{Done, Place, checkpoints, tensors};
 
@@ -123,6 +123,22 @@ fn domains_of_other_channels_and_rectangles_go() {
 }
 
 #[test]
+fn transparency_is_seen_where_it_was_learned() {
+    let place = Place::new();
+    for (folder, name) in [("glass", "a"), ("steel", "b")] {
+        std::fs::create_dir_all(place.path(folder)).expect("folder");
+        let picture = RgbaImage::from_fn(40, 40, |x, y| Rgba([9, 90, 200, (x * y % 256) as u8]));
+        picture.save(place.path(&format!("{folder}/{name}.png"))).expect("PNG");
+    }
+    let two = ["--domain-a", "glass", "--domain-b", "steel", "--channels", "4", "--set", "generator=unet_32"];
+    train(&place, "cyclegan", &[&two[..], &["--out", "run"]].concat()).succeeded();
+    place.gan(&["translate", "run", "glass", "--compare", "--out", "made"]).succeeded();
+    let [given, made] =
+        ["glass/a.png", "made/a.png"].map(|name| image::open(place.path(name)).expect("PNG").to_rgba8());
+    assert!((0..40).all(|x| given.get_pixel(x, 7)[3] == made.get_pixel(x, 7)[3]), "its own alpha");
+}
+
+#[test]
 fn given_pairs_are_learned() {
     let place = Place::new();
     squares(&place.path("sketches"), &["a", "b", "c"], [0, 0, 0], 40);
@@ -175,6 +191,13 @@ fn every_task_is_learned_and_used() {
         // A run's record and its checkpoint carry the task.
         place.gan(&["resume", task, "--images", "7"]).succeeded();
     }
+    // Where a mask is transparent nothing is filled in, whatever colour it would have.
+    let clear = |x: u32, _| Rgba([255, 255, 255, if x < 9 { 255 } else { 0 }]);
+    RgbaImage::from_fn(40, 40, clear).save(place.path("clear.png")).expect("PNG");
+    place.gan(&["translate", "inpaint", "photos", "--mask", "clear.png", "--out", "clear"]).succeeded();
+    let [opaque, clear] =
+        ["inpaint-made/b.png", "clear/b.png"].map(|name| std::fs::read(place.path(name)).expect("PNG"));
+    assert_eq!(opaque, clear);
     // Outside the hole an inpainting is what was given.
     let (given, made) = (place.path("photos/b.png"), place.path("inpaint-made/b.png"));
     let [given, made] = [given, made].map(|path| image::open(path).expect("PNG").to_rgb8());
@@ -198,7 +221,19 @@ fn published_weights_are_imported() {
     place.gan(&["translate", "both", "photos", "--direction", "b2a", "--out", "back"]).succeeded();
     let [made, back] = ["made/a.png", "back/a.png"].map(|path| image::open(place.path(path)).expect("PNG"));
     assert_eq!(made, back, "the same weights both ways");
-    place.gan(&["import", "cyclegan", "photos/a.png"]).refused(1, &["a.png"]);
+    place.gan(&["import", "cyclegan", "photos/a.png"]).refused(1, &["a.png", "neither"]);
+    // A network that would make black pictures of everything, and pictures smaller than its layers see.
+    let mut weights = gan_core::tensor::pth::decode(&std::fs::read(file).expect("a file"), Path::new(file))
+        .expect("weights");
+    GrayImage::new(3, 1).save(place.path("speck.png")).expect("PNG");
+    place.gan(&["translate", "one", "speck.png", "--out", "made"]).succeeded();
+    assert_eq!(size_of(place.path("made/speck.png")), (3, 1));
+    for (_, tensor) in &mut weights {
+        *tensor = &*tensor * f64::NAN;
+    }
+    let bytes = gan_core::tensor::file::encode(&weights).expect("bytes");
+    std::fs::write(place.path("nan.safetensors"), bytes).expect("a file");
+    place.gan(&["import", "cyclegan", "nan.safetensors"]).refused(1, &["nan.safetensors", "not finite"]);
     place
         .gan(&["import", "dcgan", file])
         .refused(2, &["no published weights", "biggan, cyclegan, pix2pix and stylegan2"]);
@@ -226,15 +261,48 @@ fn mistakes_end_in_one_sentence() {
     refused("pix2pix", &["--domain-a", "red", "--domain-b", "blue"], &["a"]);
     refused("pix2pix", &["--task", "superres", "--set", "task.scale=3", "--data", "red"], &["scale", "3"]);
 
+    refused("pix2pix", &["--task", "colorize", "--data", "fashion-mnist-test"], &["grey", "colour images"]);
+    refused(
+        "pix2pix",
+        &["--task", "colorize", "--data", "red", "--channels", "1"],
+        &["--channels", "colour"],
+    );
+    refused(
+        "cyclegan",
+        &["--data", "red", "--domain-a", "red", "--domain-b", "blue"],
+        &["twice", "--domain-b"],
+    );
+    refused("cyclegan", &["--domain-a", "red", "--domain-b", "blue", "--batch", "4"], &["images of red"]);
+    let noise = ["--set", "generator_width=4", "--out", "noise"];
+    place
+        .train(&[&["--domain-a", "red", "--domain-b", "blue"][..], &noise].concat())
+        .refused(2, &["--domain-a", "--data"]);
+    place.train(&[&["--set", "task.kind=denoise"][..], &noise].concat()).refused(2, &["--task", "dcgan"]);
+    // Masks in which nothing is white teach nothing.
+    std::fs::create_dir_all(place.path("masks")).expect("folder");
+    GrayImage::new(40, 40).save(place.path("masks/black.png")).expect("PNG");
+    refused(
+        "pix2pix",
+        &["--task", "inpaint", "--data", "red", "--set", "task.masks=masks"],
+        &["masks", "no white"],
+    );
+
     train(
         &place,
         "pix2pix",
         &["--task", "inpaint", "--data", "red", "--set", "generator=unet_32", "--out", "run"],
     )
     .succeeded();
+    let done =
+        place.gan(&["translate", "run", "red", "--mask", "masks/black.png", "--out", "idle"]).succeeded();
+    assert!(done.err.contains("3 of the masks have no white"), "{}", done.err);
+    place.gan(&["evaluate", "run", "--beside", "run", "--direction", "b2a"]).refused(2, &["one way"]);
     GrayImage::new(20, 20).save(place.path("small.png")).expect("PNG");
     place.gan(&["translate", "run", "red"]).refused(2, &["--mask"]);
-    place.gan(&["translate", "run", "red", "--mask", "small.png"]).refused(1, &["20 x 20", "40 x 40"]);
+    place
+        .gan(&["translate", "run", "red", "--mask", "small.png", "--out", "none"])
+        .refused(2, &["a.png", "20 x 20", "40 x 40"]);
+    assert!(!place.path("none").exists(), "a folder for nothing");
     place.gan(&["translate", "run", "red", "--mask", "blue"]).refused(1, &["no mask", "a"]);
     place.gan(&["translate", "run", "red", "--sketch", "--mask", "small.png"]).refused(2, &["--sketch"]);
     place.gan(&["translate", "run", "red", "--mask", "small.png", "--tile=16"]).refused(2, &["32"]);
@@ -242,8 +310,21 @@ fn mistakes_end_in_one_sentence() {
     place.gan(&same).refused(2, &["--out red", "would be written over"]);
     place.gan(&["sample", "run"]).refused(2, &["gan translate"]);
     place.gan(&["translate", "run", "nowhere", "--mask", "small.png"]).refused(1, &["nowhere"]);
+    place
+        .gan(&["translate", "run", "red", "--mask", "small.png", "--out", "small.png"])
+        .refused(2, &["is a file"]);
+    place
+        .gan(&["evaluate", "red", "--against", "blue", "--direction", "b2a"])
+        .refused(2, &["--direction", "red"]);
+    place.gan(&["evaluate", "nowhere"]).refused(1, &["nowhere", "no such"]);
     place.train(&["--out", "noise"]).succeeded();
     place.gan(&["translate", "noise", "red"]).refused(2, &["gan sample"]);
+
+    // Whom one compares with does the same thing.
+    let sharper = ["--task", "denoise", "--data", "red", "--set", "generator=unet_32", "--out", "sharper"];
+    train(&place, "pix2pix", &sharper).succeeded();
+    let beside = ["evaluate", "sharper", "--beside", "run", "--metrics", "psnr"];
+    place.gan(&beside).refused(2, &["--beside run", "inpaint", "denoise"]);
 
     // A file that is no image does not stop the others.
     std::fs::write(place.path("red/broken.png"), b"nothing").expect("file");

@@ -135,7 +135,12 @@ impl Error {
         let memory = ["out of memory", "can't allocate memory", "bad_alloc", "not enough memory"];
         if memory.iter().any(|sign| text.contains(sign)) {
             let device = if text.contains("CUDA") { "the GPU" } else { "this machine" };
-            return Self::OutOfMemory { device: device.to_owned(), why: line };
+            // Of LibTorch's text only how much was asked for helps.
+            let asked = text.split_once("ried to allocate ").map(|(_, rest)| {
+                let words = rest.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+                format!("{} were asked for at once", words.trim_end_matches('.'))
+            });
+            return Self::OutOfMemory { device: device.to_owned(), why: asked.unwrap_or(line) };
         }
         Self::Torch(line)
     }
@@ -161,6 +166,9 @@ fn io_sentence(error: &io::Error) -> String {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "the disk is full; free some space or choose another place".to_owned()
         }
+        ErrorKind::AlreadyExists => "is there already, as a file; choose another place".to_owned(),
+        ErrorKind::IsADirectory => "is a folder, where a file is needed".to_owned(),
+        ErrorKind::NotADirectory => "lies in what is a file, not a folder; choose another place".to_owned(),
         ErrorKind::ReadOnlyFilesystem => "the file system is read-only; choose another place".to_owned(),
         _ => error.to_string(),
     }
@@ -180,5 +188,8 @@ mod tests {
         let error =
             Error::from_torch_text("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried");
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+        let text =
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes. Error code 12";
+        assert!(Error::from_torch_text(text).to_string().ends_with("(4096 bytes were asked for at once)"));
     }
 }

@@ -20,6 +20,11 @@ pub trait TakeData {
         false
     }
 
+    /// Width of its images in pixels, where they need not be square.
+    fn width(&self) -> Option<i64> {
+        None
+    }
+
     /// What pairs it learns from; `None` for a variant that makes images from noise.
     fn pairs(&self) -> Option<PairShape> {
         None

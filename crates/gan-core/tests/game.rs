@@ -278,7 +278,7 @@ fn every_addition_trains_and_does_something() {
     ];
     for (name, loss, regularizer, config) in cases {
         let rules = Rules { loss, regularizer, game: config, ..Rules::default() };
-        rules.validate("table", (BATCH, 1)).expect(name);
+        rules.validate("table", (BATCH, 1, 2)).expect(name);
         let table = after(loss, regularizer, config, 3);
         assert!(table.weights().concat().iter().all(|weight| weight.is_finite()), "{name}");
         assert!(distance(&table, &plain(loss)) > 1e-6, "{name} changes nothing");

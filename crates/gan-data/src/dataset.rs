@@ -90,7 +90,11 @@ impl DataSet {
         if let Some(every) = set.options.every()
             && set.all < every
         {
-            let why = format!("every {every}th of {} images is none: hold out a larger share", set.all);
+            let why = format!(
+                "one of {every} of {}'s {} images is none: hold out a larger share",
+                set.name(),
+                set.all
+            );
             return Err(Error::config("holdout", why));
         }
         set.some = set.first_of_each_class()?;

@@ -46,8 +46,8 @@ impl Domains {
             None => top.both(["A", "B"])?,
         };
         let Some([a, b]) = parts else {
-            let why = "has no images in subfolders trainA and trainB, nor in A and B; name them so, or give each domain's \
-                       folder by itself";
+            let why = "has no images in subfolders trainA and trainB, nor in A and B; name them so, or, to train, give \
+                       each domain's folder by itself (--domain-a, --domain-b)";
             return Err(Error::data(folder, why));
         };
         // Each may have splits of its own.

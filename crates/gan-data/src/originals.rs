@@ -18,7 +18,7 @@ pub struct Originals {
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Original {
-    /// 1 grey, 3 RGB; what is transparent lies over white.
+    /// 1 grey, 3 RGB, where what is transparent lies over white; 2 grey and alpha, 4 RGBA, where these were asked for.
     pub channels: u32,
     /// In pixels.
     pub height: u32,
@@ -91,6 +91,20 @@ impl Originals {
         self.loaded(index, |&Native { height, width, channels, .. }| {
             let channels = if channels >= 3 { 3 } else { 1 };
             Target { channels, height, width, fit: Fit::Stretch, load: 0 }
+        })
+    }
+
+    /// Image `index` with as many channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn load_as(&self, index: usize, channels: u32) -> Result<Original> {
+        self.loaded(index, |&Native { height, width, .. }| Target {
+            channels,
+            height,
+            width,
+            fit: Fit::Stretch,
+            load: 0,
         })
     }
 

@@ -207,6 +207,17 @@ fn masks_of_a_folder_are_used_and_come_mirrored_too() {
     }
     assert!(seen.contains(&true) && seen.contains(&false));
     assert_eq!(pairs(&task, &images([2, 1, 16, 24])).a.size(), [2, 2, 16, 24]);
+    // White that is transparent is no hole, and a folder without any is refused.
+    let clear =
+        image::RgbaImage::from_fn(20, 20, |x, _| image::Rgba([255, 255, 255, if x < 10 { 255 } else { 0 }]));
+    common::put_png(&folder.path().join("a.png"), &clear.clone().into());
+    let hole = pairs(&task, &images([4, 1, 16, 24])).a.narrow(1, 1, 1);
+    assert!(
+        (0..4).all(|at| f64::try_from(hole.get(at).mean(Kind::Float)).expect("a number") == 0.0),
+        "half of each"
+    );
+    common::put_png(&folder.path().join("a.png"), &image::GrayImage::new(20, 20).into());
+    assert!(refusal(task.validate([16, 24])).contains("no white"));
     let missing = Inpaint { masks: Some(PathBuf::from("no-such-masks")), ..Inpaint::default() };
     assert!(refusal(Task::Inpaint(missing).validate([16, 16])).contains("no-such-masks"));
 }

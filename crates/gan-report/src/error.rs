@@ -19,6 +19,9 @@ pub enum Error {
     /// A picture, or a set of pictures, that cannot be laid out or encoded.
     #[error("bad picture: {0}")]
     Picture(String),
+    /// A video could not be made.
+    #[error("no video: {0}")]
+    Video(String),
     /// Drawing the curves failed.
     #[error("cannot draw the curves: {0}")]
     Drawing(String),

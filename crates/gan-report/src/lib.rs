@@ -2,7 +2,7 @@
 //!
 //! - [`RunReport`]: a background thread that writes sample pictures, a TensorBoard event file and
 //!   `curves.png`, and keeps every failure as a sentence instead of stopping the training.
-//! - [`Picture`], [`grid`], [`strip`], [`save_png`], [`save_gif`], [`save_apng`]: pictures and animations;
+//! - [`Picture`], [`grid`], [`strip`], [`save_png`], [`save_gif`], [`save_apng`], [`save_mp4`]: pictures and animations;
 //!   [`scatter()`]: points in the plane.
 //! - [`read_log`], [`draw_curves`]: a run's `log.jsonl` and what it looks like.
 //!
@@ -46,5 +46,5 @@ pub use layout::{Grid, grid, strip, upscale_nearest};
 pub use log::{LogLine, Moments, read_log};
 pub use picture::Picture;
 pub use report::RunReport;
-pub use save::{encode_png, save_apng, save_gif, save_png};
+pub use save::{encode_png, save_apng, save_gif, save_mp4, save_png};
 pub use scatter::{Scatter, scatter};

@@ -1,6 +1,8 @@
 //! Pictures and animations as files.
 
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::atomic;
 use crate::error::{Error, Result};
@@ -46,6 +48,38 @@ pub fn save_gif(path: impl AsRef<Path>, frames: &[Picture], fps: f64) -> Result<
 
 /// Writes an endlessly repeated animated PNG: true colours, opens in browsers; elsewhere a still picture.
 pub fn save_apng(path: impl AsRef<Path>, frames: &[Picture], fps: f64) -> Result<()> {
+    atomic::write(path.as_ref(), &encode_apng(frames, fps)?)
+}
+
+/// Writes a video by the program `ffmpeg`, which must be installed; a last row or column is added where sides are odd.
+pub fn save_mp4(path: impl AsRef<Path>, frames: &[Picture], fps: f64) -> Result<()> {
+    let (film, path) = (encode_apng(frames, fps)?, path.as_ref());
+    let aside = path.with_file_name(format!(".{}.tmp.mp4", std::process::id()));
+    let even = "pad=ceil(iw/2)*2:ceil(ih/2)*2";
+    let mut ffmpeg = Command::new("ffmpeg")
+        .args(["-y", "-loglevel", "error", "-f", "apng", "-i", "-", "-vf", even, "-pix_fmt", "yuv420p"])
+        .arg(&aside)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| {
+            Error::Video(format!(
+                "the program ffmpeg cannot be started ({error}); install it, or make a gif or apng"
+            ))
+        })?;
+    // Whatever is wrong with what it reads it says itself.
+    let _ = ffmpeg.stdin.take().map(|mut film_in| film_in.write_all(&film));
+    let done = ffmpeg.wait_with_output().map_err(|error| Error::Video(error.to_string()))?;
+    if !done.status.success() {
+        let _ = std::fs::remove_file(&aside);
+        let text = String::from_utf8_lossy(&done.stderr);
+        return Err(Error::Video(format!("ffmpeg says: {}", text.lines().last().unwrap_or("nothing"))));
+    }
+    std::fs::rename(&aside, path).map_err(|source| Error::file("write", path, source))
+}
+
+fn encode_apng(frames: &[Picture], fps: f64) -> Result<Vec<u8>> {
     let first = check_frames(frames, fps)?;
     let mut bytes = Vec::new();
     let mut encoder = encoder(&mut bytes, first)?;
@@ -57,7 +91,7 @@ pub fn save_apng(path: impl AsRef<Path>, frames: &[Picture], fps: f64) -> Result
         writer.write_image_data(&frame.pixels).map_err(encoding)?;
     }
     writer.finish().map_err(encoding)?;
-    atomic::write(path.as_ref(), &bytes)
+    Ok(bytes)
 }
 
 fn encoder<'a>(bytes: &'a mut Vec<u8>, picture: &Picture) -> Result<png::Encoder<'static, &'a mut Vec<u8>>> {

@@ -1,6 +1,6 @@
 //! What a StyleGAN2 is made of, as plain data.
 
-use crate::layout::{LONGEST_BASE, Layout};
+use crate::layout::{BASE, LONGEST_BASE, Layout};
 use crate::{Activation, Discriminator};
 use gan_core::augment::AdaConfig;
 use gan_core::ema::EmaConfig;
@@ -209,6 +209,10 @@ impl Config {
             return refuse("freeze_discriminator", why);
         }
         settings::distinct("stylegan.classes", &self.classes)?;
+        if !self.classes.is_empty() && !self.conditional {
+            let why = "are named, and conditional is false; set it to true, or name none";
+            return refuse("classes", why.to_owned());
+        }
         self.ada.validate("stylegan.ada")?;
         if self.ada.enabled() && self.ada.pipe.changes_colours() && !matches!(self.channels, 1 | 3) {
             let why = format!("changes colours of 1 or 3 channels, not {}; use bg", self.channels);
@@ -226,13 +230,11 @@ impl Config {
             return Ok(());
         }
         let [height, width] = self.image();
-        let near = |side: i64| {
-            let mut step = 1;
-            while side / step > LONGEST_BASE {
-                step *= 2;
-            }
-            (side / step).max(1) * step
-        };
+        let mut step = 2;
+        while height.max(width) / step > LONGEST_BASE {
+            step *= 2;
+        }
+        let near = |side: i64| (side / step).max(BASE) * step;
         let why = format!(
             "{height}x{width} does not halve often enough: both sides are to be up to {LONGEST_BASE} times the same power of \
              two, such as {}x{}",
@@ -282,6 +284,10 @@ impl Config {
 }
 
 impl TakeData for Config {
+    fn width(&self) -> Option<i64> {
+        (self.width > 0).then_some(self.width)
+    }
+
     fn learns_classes(&self) -> bool {
         self.conditional
     }

@@ -14,7 +14,7 @@ pub(crate) struct Layout {
 }
 
 /// The shorter side at the bottom is not shorter.
-const BASE: i64 = 4;
+pub(crate) const BASE: i64 = 4;
 /// The longer side at the bottom is not longer.
 pub(crate) const LONGEST_BASE: i64 = 16;
 

@@ -168,7 +168,7 @@ impl Config {
         if !(self.init_std >= 0.0 && self.init_std.is_finite()) {
             return Err(Error::config("vanilla.init_std", format!("{} is not 0 or more", self.init_std)));
         }
-        self.rules().validate("vanilla", (self.batch, self.size))
+        self.rules().validate("vanilla", (self.batch, self.size, self.channels))
     }
 
     /// What may work but probably is not meant, one sentence each.

@@ -47,8 +47,8 @@ Examples:
 /// A GAN without styles; layers that it does not have; a place that cannot be written.
 pub fn run(args: Args) -> Result<()> {
     let seeds = styles::seeds("--seeds", &args.seeds)?;
-    if !(args.strength.is_finite() && args.strength > 0.0) {
-        return Err(usage(format!("--strength {}: expected a number above 0", args.strength)));
+    if !(args.strength > 0.0 && args.strength <= 1000.0) {
+        return Err(usage(format!("--strength {}: expected a number above 0, up to 1000", args.strength)));
     }
     let chosen = args.choice.load()?;
     let styled = chosen.styled()?;

@@ -5,7 +5,7 @@ use crate::failure::usage;
 use crate::model::Model;
 use crate::say::{line, note, quoted};
 use crate::variants::{VariantConfig, VariantName};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use gan_core::data::Synthetic;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
@@ -81,6 +81,10 @@ pub fn run(args: Args) -> Result<()> {
     let mut generators = Vec::new();
     for path in &args.files {
         let (options, weights) = GeneratorOptions::of_published(read(path)?, path)?;
+        if let Some(many) = [options.inputs, options.outputs].into_iter().find(|channels| *channels > 4) {
+            let why = format!("is a network of {many} channels; pictures have 1 to 4");
+            return Err(Error::data(path, why).into());
+        }
         generators.push((options, weights));
     }
     let (gan, weights, size): (VariantConfig, Named, i64) = match (args.variant, generators.as_slice()) {
@@ -139,7 +143,7 @@ pub fn run(args: Args) -> Result<()> {
         }
     };
     let out = args.out.unwrap_or_else(|| named_after(args.variant, &args.files[0]));
-    write(gan, &[(weights, None)], DataConfig::default(), &out)?;
+    write(gan, &[(weights, None)], DataConfig::default(), [&args.files[0], &out])?;
     line(format_args!(
         "imported into {}; it was made for images of about {size} pixels and takes any size\nuse it:  {} translate {} IMAGES",
         out.display(),
@@ -166,7 +170,7 @@ fn biggan(args: Args) -> Result<()> {
     }
     let (size, classes) = (config.size, config.classes.len());
     let out = args.out.unwrap_or_else(|| named_after(VariantName::Biggan, first));
-    write(VariantConfig::Biggan(config), &players, DataConfig::default(), &out)?;
+    write(VariantConfig::Biggan(config), &players, DataConfig::default(), [first, &out])?;
     line(format_args!(
         "imported into {}: images of {size} pixels of {classes} classes, named by their numbers\nuse it:  {} sample {} --class 0 --truncation 0.5",
         out.display(),
@@ -190,12 +194,15 @@ fn stylegan(args: Args) -> Result<()> {
     }
     let config = found.config;
     let (size, classes) = (config.size, config.classes.len());
+    for weights in [&found.generator, &found.average] {
+        check_finite(weights, path)?;
+    }
     let mut players = vec![(found.generator, Some(found.average))];
     players.extend(found.discriminator.map(|weights| (weights, None)));
     let mut data = DataConfig::default();
     data.source = args.data.unwrap_or(data.source);
     let out = args.out.unwrap_or_else(|| named_after(VariantName::Stylegan, path));
-    write(VariantConfig::Stylegan(config), &players, data, &out)?;
+    write(VariantConfig::Stylegan(config), &players, data, [path, &out])?;
     let of_classes =
         if classes > 0 { format!(" of {classes} classes, named by their numbers") } else { String::new() };
     line(format_args!(
@@ -222,11 +229,34 @@ fn size_of(kind: GeneratorKind) -> i64 {
 
 fn read(path: &Path) -> Result<Named> {
     let bytes = std::fs::read(path).map_err(|source| Error::file(path, source))?;
-    Ok(if pth::is_one(&bytes) { pth::decode(&bytes, path)? } else { file::decode(&bytes, path)? })
+    let named = match pth::is_one(&bytes) {
+        true => pth::decode(&bytes, path)?,
+        false => file::decode(&bytes, path).map_err(|_| {
+            Error::data(path, "is neither a file of PyTorch's nor of safetensors, or not whole")
+        })?,
+    };
+    check_finite(&named, path)?;
+    Ok(named)
+}
+
+/// Refuses weights that would make black pictures of everything.
+fn check_finite(weights: &Named, path: &Path) -> Result<()> {
+    for (name, tensor) in weights {
+        if tensor.is_floating_point() && !bool::try_from(tensor.f_isfinite()?.f_all()?)? {
+            let why = format!("{name} holds numbers that are not finite; download it again");
+            return Err(Error::data(path, why).into());
+        }
+    }
+    Ok(())
 }
 
 /// A run of no images with these weights in its only checkpoint: each player's own, and those of its average where they differ.
-fn write(gan: VariantConfig, players: &[(Named, Option<Named>)], data: DataConfig, out: &Path) -> Result<()> {
+fn write(
+    gan: VariantConfig,
+    players: &[(Named, Option<Named>)],
+    data: DataConfig,
+    [from, out]: [&Path; 2],
+) -> Result<()> {
     let policy = DevicePolicy::resolve("cpu", "f32", 0)?;
     let config = RunConfig {
         preset: gan.variant().default_preset().to_owned(),
@@ -238,7 +268,7 @@ fn write(gan: VariantConfig, players: &[(Named, Option<Named>)], data: DataConfi
     };
     let gan = config.gan.build(&policy, config.train.seed)?;
     for (player, (weights, averaged)) in gan.players().into_iter().zip(players) {
-        player.parameters().load(weights)?;
+        player.parameters().load(weights).with_context(|| from.display().to_string())?;
         if let (Some(average), Some(weights)) = (player.average(), averaged) {
             average.parameters.load(weights)?;
         }

@@ -41,7 +41,7 @@ pub struct Args {
     /// Go on from the last seed to the first, so that the animation has no jump
     #[arg(long = "loop")]
     closed: bool,
-    /// The animation's kind: gif opens everywhere, apng has true colours
+    /// The animation's kind: gif opens everywhere, apng has true colours, mp4 needs ffmpeg
     #[arg(long, value_enum, default_value = "gif")]
     animation: Animation,
     /// Pictures per second of the animation
@@ -90,6 +90,8 @@ enum Animation {
     Gif,
     /// True colours, opens in browsers
     Apng,
+    /// A video, by the program ffmpeg
+    Mp4,
 }
 
 /// Pictures that are generated together.
@@ -196,6 +198,7 @@ fn write(args: &Args, located: &Located, seeds: &[u64], rows: &[Vec<Picture>]) -
     match args.animation {
         Animation::Gif => gan_report::save_gif(&animation, &frames, args.fps)?,
         Animation::Apng => gan_report::save_apng(&animation, &frames, args.fps)?,
+        Animation::Mp4 => gan_report::save_mp4(&animation, &frames, args.fps)?,
     }
     line(format_args!("wrote {} ({} pictures)", animation.display(), frames.len()));
     Ok(())
@@ -330,7 +333,7 @@ fn targets(args: &Args, located: &Located, seeds: &[u64]) -> Result<(PathBuf, Pa
     }
     // Not `with_extension`: it would cut a name such as `v1.5` short.
     let with = |ending: &str| {
-        let known = [".png", ".gif", ".apng"];
+        let known = [".png", ".gif", ".apng", ".mp4"];
         let text = stem.to_string_lossy().into_owned();
         let bare = known.iter().find_map(|ending| text.strip_suffix(ending)).unwrap_or(&text);
         PathBuf::from(format!("{bare}{ending}"))
@@ -339,6 +342,7 @@ fn targets(args: &Args, located: &Located, seeds: &[u64]) -> Result<(PathBuf, Pa
     let animation = match args.animation {
         Animation::Gif => with(".gif"),
         Animation::Apng => with(".apng"),
+        Animation::Mp4 => with(".mp4"),
     };
     Ok((with(".png"), animation))
 }

@@ -65,7 +65,7 @@ pub fn run(args: Args) -> Result<()> {
     let config = located::config_of(&checkpoint)?;
     let policy = args.machine.policy()?;
     let gan = located::load(&checkpoint, &policy)?;
-    let data = dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))?;
+    let data = dataset::open(&config.data, config.gan.image(), Some(config.gan.channels()))?;
     let samples = |default: usize| {
         let count = args.count.and_then(|count| usize::try_from(count).ok()).unwrap_or(default);
         generate(gan.as_ref(), count, &args, &policy)

@@ -66,7 +66,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => located::config_in(&folder)?,
     };
     // What an earlier resume changed and no checkpoint has carried yet.
-    if let Ok(recorded) = located::config_in(&folder) {
+    if folder.join("config.toml").exists() {
+        let recorded = located::config_in(&folder).map_err(|error| {
+            let why = crate::failure::sentence(&error);
+            anyhow::anyhow!("{why}; mend the file, or delete it, since the checkpoint knows the rest")
+        })?;
         config.train.images = recorded.train.images;
         config.train.guard = recorded.train.guard;
         config.device = recorded.device;

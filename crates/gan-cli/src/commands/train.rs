@@ -164,6 +164,7 @@ fn resolve(args: &Args, transfer: Option<&Checkpoint>) -> Result<(RunConfig, Dev
     layers.task(args.task.as_deref())?;
     if [&args.data, &args.domain_a, &args.domain_b].into_iter().any(Option::is_some) {
         // What was named takes the place of what the preset named.
+        layers.flag("data.source", Some(gan_data::DEFAULT))?;
         layers.flag("data.domain_a", Some(""))?;
         layers.flag("data.domain_b", Some(""))?;
     }
@@ -197,13 +198,27 @@ fn resolve(args: &Args, transfer: Option<&Checkpoint>) -> Result<(RunConfig, Dev
     }
     let channels_given = layers.is_given("channels");
     let mut config = layers.clone().resolve()?;
+    let DataConfig { domain_a, domain_b, task, .. } = &config.data;
+    for (flag, is_there) in [
+        ("--domain-a", !domain_a.is_empty()),
+        ("--domain-b", !domain_b.is_empty()),
+        ("--task", task.of().is_some()),
+    ] {
+        if is_there {
+            let variant = args.variant.word();
+            return Err(usage(format!(
+                "{flag}: is for cyclegan and pix2pix; {variant} makes images from noise, and learns from --data"
+            )));
+        }
+    }
     config.train.validate()?;
+    config.data.validate()?;
     config.gan.validate()?;
     let policy = config.policy()?;
     policy.apply();
 
     let channels = channels_given.then(|| config.gan.channels());
-    let data = dataset::open(&config.data, config.gan.size(), channels)?;
+    let data = dataset::open(&config.data, config.gan.image(), channels)?;
     if !channels_given {
         layers.gan_flag("channels", Some(data.channels()))?;
         config = layers.resolve()?;
@@ -225,6 +240,7 @@ fn resolve(args: &Args, transfer: Option<&Checkpoint>) -> Result<(RunConfig, Dev
 fn resolve_pairs(mut layers: Layers) -> Result<(RunConfig, DevicePolicy, Data)> {
     let mut config = layers.clone().resolve()?;
     config.train.validate()?;
+    config.data.validate()?;
     let policy = config.policy()?;
     policy.apply();
     let given = ["channels_a", "channels_b"].map(|key| layers.is_given(key));
@@ -241,7 +257,14 @@ fn resolve_pairs(mut layers: Layers) -> Result<(RunConfig, DevicePolicy, Data)> 
         layers.gan_flag("identity", Some(0.0))?;
         config = layers.resolve()?;
     }
+    let asked = config.gan.pairs().map(|shape| shape.channels);
     config.gan.take_pairs(channels, opened.scale());
+    if let (Some(Task::Colorize {}), Some(asked), Some(now)) =
+        (opened.task(), asked, config.gan.pairs().map(|shape| shape.channels))
+        && (0..2).any(|side| given[side] && ![3, now[side]].contains(&asked[side]))
+    {
+        return Err(usage("--channels: colorize takes colour images, and knows the rest; leave it out"));
+    }
     config.gan.validate()?;
     opened.check(&config)?;
     config.device = DeviceConfig::of(&policy);

@@ -44,10 +44,10 @@ pub struct Args {
     /// In tiles of so many pixels, for images that do not fit into memory whole
     #[arg(long, num_args = 0..=1, default_missing_value = "512", require_equals = true, value_parser = amount::positive, value_name = "N")]
     tile: Option<u64>,
-    /// Pixels that neighbouring tiles share, in which one fades into the other
-    #[arg(long, default_value = "64", value_parser = amount::argument, value_name = "N")]
-    overlap: u64,
-    /// What is to be filled in, white on black: an image for all, or a folder with one of the same name for each (of a
+    /// Pixels that neighbouring tiles share, in which one fades into the other [default: 64, less in small tiles]
+    #[arg(long, value_parser = amount::argument, value_name = "N")]
+    overlap: Option<u64>,
+    /// What is to be filled in, white on black or on nothing: an image for all, or a folder with one of the same name for each (of a
     /// run with the task inpaint)
     #[arg(long, value_name = "FILE|DIR")]
     mask: Option<PathBuf>,
@@ -57,6 +57,9 @@ pub struct Args {
     /// What was given beside what was made, in one picture
     #[arg(long)]
     compare: bool,
+    /// Images with more pixels are refused unread [default: the run's `data.max_pixels`]
+    #[arg(long, value_parser = amount::positive, value_name = "N")]
+    max_pixels: Option<u64>,
     #[command(flatten)]
     machine: Machine,
 }
@@ -85,26 +88,38 @@ pub fn run(args: Args) -> Result<()> {
     let direction = if args.direction == "b2a" { Direction::B2a } else { Direction::A2b };
     let channels = gan.channels(direction)?;
     let task = config.data.task.of();
-    let tiles = Tiles { size: args.tile.unwrap_or(512) as i64, overlap: args.overlap as i64 };
+    let size = args.tile.unwrap_or(512) as i64;
+    let overlap = args.overlap.map_or((size / 2 - 16).clamp(0, 64), |overlap| overlap as i64);
+    let tiles = Tiles { size, overlap };
     tiles.validate()?;
     let work = Work { gan, policy, direction, channels, task, tiles, args: &args };
     work.check()?;
 
-    let inputs = Inputs::open(&args.inputs)?;
-    let masks = args.mask.as_deref().map(Masks::open).transpose()?;
+    let max_pixels = args.max_pixels.unwrap_or(config.data.max_pixels);
+    let options = Options { max_pixels, ..Options::default() };
+    let inputs = Inputs::open(&args.inputs, &options)?;
+    let masks = args.mask.as_deref().map(|path| Masks::open(path, &options)).transpose()?;
     let folder = args.out.clone().unwrap_or_else(|| match located.run() {
         Some(run) => run.join("translated"),
         None => PathBuf::from("translated"),
     });
-    std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
+    if folder.exists() && !folder.is_dir() {
+        return Err(usage(format!("--out {}: is a file; name a folder", folder.display())));
+    }
     inputs.check_apart(&folder, args.format)?;
     let bar = counted("translating", inputs.count() as u64);
-    let (mut written, mut failed) = (0, Vec::new());
-    for (stem, image) in inputs.iter() {
+    let (mut written, mut failed, mut idle) = (0, Vec::new(), 0);
+    for (name, image) in inputs.iter(work.transparent()) {
         bar.inc(1);
+        let stem = stem_of(&name);
         // One that cannot be read is no reason to leave the others.
-        match image.and_then(|image| work.translate(&image, masks.as_ref(), &stem)) {
+        match image.and_then(|image| {
+            let mask = masks.as_ref().map(|masks| masks.of(&stem)).transpose()?;
+            idle += usize::from(mask.as_ref().is_some_and(is_black));
+            work.translate(&image, mask.as_ref()).with_context(|| name.display().to_string())
+        }) {
             Ok(picture) => {
+                std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
                 pictures::save(
                     &picture,
                     &folder.join(format!("{stem}.{}", args.format.extension())),
@@ -116,8 +131,13 @@ pub fn run(args: Args) -> Result<()> {
         }
     }
     bar.finish_and_clear();
-    for sentence in failed.iter().take(3) {
+    for sentence in failed.iter().take(if written > 0 { 3 } else { 0 }) {
         note(format_args!("warning: {sentence}"));
+    }
+    if idle > 0 {
+        note(format_args!(
+            "note: {idle} of the masks have no white, which is what is to be filled in: their pictures stay as they are"
+        ));
     }
     match (written, failed.len()) {
         (0, _) => {
@@ -166,10 +186,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn translate(&self, image: &Original, masks: Option<&Masks>, stem: &str) -> Result<gan_report::Picture> {
+    /// Channels that files are read with, where the network sees transparency.
+    fn transparent(&self) -> Option<u32> {
+        let channels = self.channels[0];
+        (self.task.is_none() && channels % 2 == 0).then_some(channels as u32)
+    }
+
+    fn translate(&self, image: &Original, mask: Option<&Original>) -> Result<gan_report::Picture> {
         let (height, width) = (i64::from(image.height), i64::from(image.width));
         let given = pixels_of(image)?;
-        let mask = masks.map(|masks| masks.of(stem)).transpose()?.map(|mask| pixels_of(&mask)).transpose()?;
+        let mask = mask.map(pixels_of).transpose()?;
         if let Some(mask) = &mask {
             let size = mask.size();
             if size[2..] != [height, width] {
@@ -177,7 +203,7 @@ impl Work<'_> {
                     "the mask has {} x {} pixels and the image {width} x {height}; make them alike",
                     size[3], size[2]
                 );
-                return Err(Error::data(stem, why).into());
+                return Err(usage(why));
             }
         }
         let scale = self.gan.scale();
@@ -238,9 +264,12 @@ fn pixels_of(image: &Original) -> Result<Tensor> {
     Ok(Tensor::f_from_data_size(&image.pixels, &size, Kind::Uint8)?)
 }
 
-/// Grey as colour or colour as grey (ITU-R BT.601); alpha, which files that were read have lost, is opaque.
+/// Grey as colour or colour as grey (ITU-R BT.601); alpha, which most files have lost when they were read, is opaque.
 fn with_channels(pixels: &Tensor, wanted: i64) -> gan_core::error::Result<Tensor> {
     let (n, channels, h, w) = pixels.size4()?;
+    if channels == wanted {
+        return Ok(pixels.shallow_clone());
+    }
     let colours = match (channels, wanted) {
         (1, 3 | 4) => pixels.f_expand([-1, 3, -1, -1], false)?,
         (3, 1 | 2) => {
@@ -261,15 +290,9 @@ fn with_channels(pixels: &Tensor, wanted: i64) -> gan_core::error::Result<Tensor
 struct Inputs(Vec<Originals>);
 
 impl Inputs {
-    fn open(specs: &[String]) -> Result<Self> {
-        let opened = Self(
-            specs
-                .iter()
-                .map(|spec| {
-                    Originals::open_any(spec, &Options::default()).map_err(|error| Error::from(error).into())
-                })
-                .collect::<Result<Vec<_>>>()?,
-        );
+    fn open(specs: &[String], options: &Options) -> Result<Self> {
+        let open = |spec| Originals::open_any(spec, options).map_err(Error::from);
+        let opened = Self(specs.iter().map(|spec| open(spec)).collect::<Result<Vec<_>, _>>()?);
         let mut seen = BTreeMap::new();
         for set in &opened.0 {
             for index in 0..set.len() {
@@ -307,11 +330,11 @@ impl Inputs {
         self.0.iter().map(Originals::len).sum()
     }
 
-    fn iter(&self) -> impl Iterator<Item = (String, Result<Original>)> + '_ {
-        self.0.iter().flat_map(|set| {
-            (0..set.len()).map(|index| {
-                let image = set.load(index).map_err(|error| Error::from(error).into());
-                (stem_of(&set.image_name(index)), image)
+    fn iter(&self, channels: Option<u32>) -> impl Iterator<Item = (PathBuf, Result<Original>)> + '_ {
+        self.0.iter().flat_map(move |set| {
+            (0..set.len()).map(move |index| {
+                let image = channels.map_or_else(|| set.load(index), |channels| set.load_as(index, channels));
+                (set.image_name(index), image.map_err(|error| Error::from(error).into()))
             })
         })
     }
@@ -329,10 +352,10 @@ enum Masks {
 }
 
 impl Masks {
-    fn open(path: &Path) -> Result<Self> {
-        let set = Originals::open_any(&path.to_string_lossy(), &Options::default()).map_err(Error::from)?;
+    fn open(path: &Path, options: &Options) -> Result<Self> {
+        let set = Originals::open_any(&path.to_string_lossy(), options).map_err(Error::from)?;
         if path.is_file() && set.len() == 1 {
-            return Ok(Self::One(Box::new(set.load(0).map_err(Error::from)?)));
+            return Ok(Self::One(Box::new(mask(&set, 0)?)));
         }
         let places = (0..set.len()).map(|index| (stem_of(&set.image_name(index)), index)).collect();
         Ok(Self::Each(path.to_owned(), places, Box::new(set)))
@@ -345,8 +368,23 @@ impl Masks {
                 let index = places.get(stem).with_context(|| {
                     format!("{}: there is no mask named as the image {stem}", folder.display())
                 })?;
-                Ok(set.load(*index).map_err(Error::from)?)
+                mask(set, *index)
             }
         }
     }
+}
+
+/// A mask in grey; what is transparent lies over black.
+fn mask(set: &Originals, index: usize) -> Result<Original> {
+    let Original { height, width, mut pixels, .. } = set.load_as(index, 2).map_err(Error::from)?;
+    let alpha = pixels.split_off(pixels.len() / 2);
+    for (grey, alpha) in pixels.iter_mut().zip(alpha) {
+        *grey = (u16::from(*grey) * u16::from(alpha) / 255) as u8;
+    }
+    Ok(Original { channels: 1, height, width, pixels })
+}
+
+/// Whether a mask has no hole.
+fn is_black(mask: &Original) -> bool {
+    mask.pixels.iter().all(|grey| *grey < 128)
 }

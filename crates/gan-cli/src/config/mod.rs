@@ -12,6 +12,7 @@ use crate::say::{note, thousands};
 use crate::variants::{VariantConfig, VariantName};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
+use gan_core::error::Error;
 use gan_core::trainer::TrainConfig;
 use gan_data::{Fit, Task};
 use serde::de::DeserializeOwned;
@@ -99,6 +100,20 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
+    /// Refuses what no machine has room for.
+    ///
+    /// # Errors
+    /// The setting, with the most that it may be.
+    pub fn validate(&self) -> Result<()> {
+        let bounds = [("workers", self.workers as u64, 1024), ("points", self.points, 100_000_000)];
+        match bounds.into_iter().find(|(_, count, most)| count > most) {
+            Some((field, count, most)) => {
+                Err(Error::config(format!("data.{field}"), format!("{count} is more than {most}")).into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Where images come from, in words.
     pub fn words(&self) -> String {
         match (self.domain_a.as_str(), &self.task.0) {

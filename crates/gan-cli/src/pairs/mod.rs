@@ -125,8 +125,13 @@ impl Pairs {
         let (batch, count) = (config.gan.batch(), self.count());
         if batch as u64 > count {
             let field = format!("{}.batch", config.gan.variant().word());
+            let of = match self {
+                Self::Domains([a, b], _) if a.len() <= b.len() => format!(" of {}", a.name()),
+                Self::Domains([_, b], _) => format!(" of {}", b.name()),
+                _ => String::new(),
+            };
             let why = format!(
-                "{batch} is more than the {count} images that there are; use --batch {count} or less"
+                "{batch} is more than the {count} images{of} that there are; use --batch {count} or less"
             );
             return Err(Error::config(field, why).into());
         }
@@ -219,7 +224,9 @@ impl Pairs {
         let seed = numbers.start as u64;
         let load = |set: &DataSet| -> Result<Tensor> {
             let images = numbers.clone().map(|index| set.load(index)).collect::<gan_data::Result<Vec<_>>>();
-            tensor(set, &images.map_err(Error::from)?, device)
+            // Who compares one by one can leave out none.
+            let images = images.map_err(|error| anyhow::anyhow!("{error}; repair it or take it away"))?;
+            tensor(set, &images, device)
         };
         self.paired(seed, load(self.first())?, || load(self.second()))
     }

@@ -51,7 +51,7 @@ pub fn open_held_out(config: &RunConfig) -> Result<Option<Pairs>> {
         let data = DataConfig { source, ..data.clone() };
         return Ok(Some(open_part(&data, &shape, [true, true], false)?));
     }
-    if data.domain_a.is_empty() && data.task.of().is_none() {
+    if data.domain_a.is_empty() && data.task.of().is_none() && data.source != gan_data::DEFAULT {
         let (options, channels) = (options(data, &shape, 0, false), shape.channels.map(known_channels));
         if shape.belong_together {
             let folder = Folder::open(&data.source, &options, channels).map_err(Error::from)?;
@@ -103,9 +103,9 @@ fn open_part(data: &DataConfig, shape: &PairShape, given: [bool; 2], held_out: b
             return refuse("data.task", "makes pairs of plain images; name them by --data, and no domains");
         }
         task.validate(shape.image)?;
-        // Colourisation knows what it wants; all others take pictures as they are.
+        // Colourisation takes pictures as they have colours or not; it refuses grey ones.
         let wanted = match &task {
-            Task::Colorize {} => 3,
+            Task::Colorize {} => 0,
             _ => channels[1],
         };
         let set =
@@ -116,6 +116,12 @@ fn open_part(data: &DataConfig, shape: &PairShape, given: [bool; 2], held_out: b
     }
     let both = [&data.domain_a, &data.domain_b].map(|place| !place.is_empty());
     let (options, channels) = (options(data, shape, 0, held_out), channels.map(known_channels));
+    if both == [true, true] && data.source != gan_data::DEFAULT {
+        return refuse(
+            "data",
+            "names images twice: by --data, and by --domain-a and --domain-b; leave one out",
+        );
+    }
     match (both, shape.belong_together) {
         ([true, true], true) => {
             let set = PairedSet::open(&data.domain_a, &data.domain_b, &options, channels);

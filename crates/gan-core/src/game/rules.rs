@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 use crate::loss::AdversarialLoss;
 use crate::optim::AdamConfig;
 
+/// The most updates of a player in a step: nothing is heard of a run before its first step ends.
+const MOST_STEPS: u32 = 1000;
+
 /// The part of a variant's configuration that a [`Pair`](super::Pair) reads. Variants keep these settings among their own,
 /// under the same names.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +48,7 @@ impl Rules {
     ///
     /// # Errors
     /// The first setting that cannot work, with what would.
-    pub fn validate(&self, variant: &str, (batch, size): (i64, i64)) -> Result<()> {
+    pub fn validate(&self, variant: &str, (batch, size, channels): (i64, i64, i64)) -> Result<()> {
         let Self { loss, regularizer, game, ema, .. } = self;
         let refuse = |field: &str, why: String| Err(Error::config(format!("{variant}.{field}"), why));
         ema.validate(&format!("{variant}.ema"))?;
@@ -88,6 +91,13 @@ impl Rules {
             return refuse("regularizer.clip_weights", why.to_owned());
         }
         game.ada.validate(&format!("{variant}.game.ada"))?;
+        if size == 1 && (game.ada.enabled() || game.augment.enabled()) {
+            return refuse("game", "augments images, not points: leave augment and ada out".to_owned());
+        }
+        if game.ada.enabled() && game.ada.pipe.changes_colours() && !matches!(channels, 1 | 3) {
+            let why = format!("changes colours of 1 or 3 channels, not {channels}; use bg");
+            return refuse("game.ada.pipe", why);
+        }
         if game.label_smoothing >= 1.0 {
             return refuse(
                 "game.label_smoothing",
@@ -99,8 +109,13 @@ impl Rules {
                 format!("loss {loss} has no labels to smooth; use non_saturating or minimax, or set it to 0");
             return refuse("game.label_smoothing", why);
         }
-        if game.discriminator_steps == 0 || game.generator_steps == 0 {
-            return refuse("game", "discriminator_steps and generator_steps must be at least 1".to_owned());
+        for (field, steps) in
+            [("discriminator_steps", game.discriminator_steps), ("generator_steps", game.generator_steps)]
+        {
+            if !(1..=MOST_STEPS).contains(&steps) {
+                let why = format!("{steps} updates a step must be at least 1, and at most {MOST_STEPS}");
+                return refuse(&format!("game.{field}"), why);
+            }
         }
         let single =
             [i64::from(game.discriminator_steps), i64::from(game.generator_steps), game.micro_batches];
@@ -212,14 +227,14 @@ mod tests {
     fn refused(change: impl Fn(&mut Rules)) -> String {
         let mut rules = Rules::default();
         change(&mut rules);
-        let error = rules.validate("dcgan", (64, 32)).expect_err("refused").to_string();
+        let error = rules.validate("dcgan", (64, 32, 3)).expect_err("refused").to_string();
         assert_eq!(error.lines().count(), 1, "{error}");
         error
     }
 
     #[test]
     fn contradictions_are_named() {
-        Rules { loss: Hinge, ..Rules::default() }.validate("dcgan", (64, 32)).expect("defaults");
+        Rules { loss: Hinge, ..Rules::default() }.validate("dcgan", (64, 32, 3)).expect("defaults");
         assert!(refused(|r| r.regularizer.r1 = -1.0).contains("dcgan.regularizer.r1"));
         assert!(refused(|r| r.regularizer.wgan_gp = f64::NAN).contains("regularizer.wgan_gp"));
         let schedule = |r: &mut RegularizerConfig| (r.schedule.begin, r.schedule.end) = (2, 1);

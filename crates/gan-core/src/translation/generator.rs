@@ -60,6 +60,11 @@ impl GeneratorKind {
         }
     }
 
+    /// The shortest side that the layers can work on; shorter ones are padded.
+    fn least(self) -> i64 {
+        if self == Self::SuperResolution { 1 } else { self.smallest() }
+    }
+
     /// What sides are padded to a multiple of.
     pub fn multiple(self) -> i64 {
         match (self, self.levels()) {
@@ -147,7 +152,7 @@ impl Generator {
     pub fn forward(&self, images: &Tensor, look: Look) -> Result<Tensor> {
         let GeneratorOptions { kind, inputs, residual, .. } = self.options;
         shape("generator input", images, &[ANY, inputs, ANY, ANY])?;
-        at_multiple(images, kind.multiple(), |images| {
+        at_multiple(images, [kind.multiple(), kind.least()], |images| {
             let made = match &self.network {
                 Network::Resnet(network) => network.forward(images, look)?.f_tanh()?,
                 Network::Unet(network) => network.forward(images, look)?.f_tanh()?,

@@ -44,15 +44,15 @@ pub(super) fn dropout(x: Tensor, look: Look) -> Result<Tensor> {
     Ok(x.f_mul(&kept.f_to_kind(x.kind())?)?.f_mul_scalar(1.0 / (1.0 - SHARE))?)
 }
 
-/// Runs a network that needs sides of a multiple of `multiple` on images of any size: their right and bottom edges are
-/// repeated before and what came of it is cut off after.
+/// Runs a network that needs sides of `least` pixels and a multiple of `multiple` on images of any size: their right and bottom
+/// edges are repeated before and what came of it is cut off after.
 pub(super) fn at_multiple(
     images: &Tensor,
-    multiple: i64,
+    [multiple, least]: [i64; 2],
     network: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let (_, _, height, width) = images.size4()?;
-    let missing = |side: i64| (multiple - side % multiple) % multiple;
+    let missing = |side: i64| (side.max(least) as u64).next_multiple_of(multiple as u64) as i64 - side;
     if missing(height) == 0 && missing(width) == 0 {
         return network(images);
     }

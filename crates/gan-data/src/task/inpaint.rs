@@ -93,7 +93,7 @@ impl Inpaint {
             return Err(Error::config(format!("{field}.hole_weight"), why));
         }
         match &self.masks {
-            Some(path) => MaskFolder::open(path, [h as usize, w as usize]).map(|_| ()).map_err(Error::from),
+            Some(path) => Ok(MaskFolder::open(path, [h as usize, w as usize])?.check()?),
             None if self.boxes[1] + self.strokes[1] == 0 => {
                 let why =
                     "neither boxes nor strokes are drawn, and no masks are named: there would be no hole";

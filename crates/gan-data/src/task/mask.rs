@@ -3,7 +3,7 @@
 use super::draws::Host;
 use super::inpaint::Inpaint;
 use crate::dataset::{DataSet, Scratch};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::{Fit, Options};
 use crate::order::Pick;
 use std::f64::consts::PI;
@@ -140,7 +140,10 @@ impl Canvas {
     }
 }
 
-/// Pictures of masks: white is the hole.
+/// Pictures that are looked at before training, to know that there are holes at all.
+const SAMPLES: usize = 64;
+
+/// Pictures of masks: white is the hole, black and what is transparent are not.
 #[derive(Debug)]
 pub(super) struct MaskFolder {
     masks: DataSet,
@@ -153,7 +156,7 @@ impl MaskFolder {
         let options = Options {
             size: Some(size[0] as u32),
             width: Some(size[1] as u32),
-            channels: Some(1),
+            channels: Some(2),
             // Stretched: what the image's corners are is so the mask's too.
             fit: Fit::Stretch,
             mirror: true,
@@ -170,11 +173,27 @@ impl MaskFolder {
 
     /// One of the masks, or its mirror image, appended to `out` as [`draw`] does.
     pub(super) fn draw(&self, host: &mut Host, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
-        let mut picture = vec![0; self.size[0] * self.size[1]];
+        let mut picture = vec![0; 2 * self.size[0] * self.size[1]];
         let index = host.whole([0, self.masks.len() as u64 - 1]) as usize;
         let pick = Pick { flip: host.whole([0, 1]) == 1, ..Pick::plain(index) };
         self.masks.place(&pick, scratch, &mut picture)?;
-        out.extend(picture.iter().map(|value| u8::from(*value >= 128)));
+        out.extend(holes(&picture).map(u8::from));
         Ok(())
     }
+
+    /// Whether a mask can be read and has a hole, as far as some of them show.
+    pub(super) fn check(&self) -> Result<()> {
+        if !self.masks.samples(SAMPLES)?.iter().any(|picture| holes(picture).any(|hole| hole)) {
+            let why =
+                "has no white in its masks, which is what is to be filled in; draw holes in white on black";
+            return Err(Error::data(self.masks.name(), why));
+        }
+        Ok(())
+    }
+}
+
+/// Whether each pixel of grey and alpha `[2, h, w]`, laid over black, is in the hole.
+fn holes(picture: &[u8]) -> impl Iterator<Item = bool> + '_ {
+    let (grey, alpha) = picture.split_at(picture.len() / 2);
+    grey.iter().zip(alpha).map(|(grey, alpha)| u16::from(*grey) * u16::from(*alpha) >= 128 * 255)
 }

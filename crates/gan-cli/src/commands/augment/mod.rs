@@ -119,7 +119,7 @@ pub fn run(args: Args) -> Result<()> {
             ..config.data.clone()
         };
         let data = if source == config.data.source { config.data.clone() } else { other };
-        images_of(dataset::open(&data, config.gan.size(), Some(config.gan.channels()))?, source)
+        images_of(dataset::open(&data, config.gan.image(), Some(config.gan.channels()))?, source)
     };
     let names = gan.class_names();
     let set = open(args.data.as_ref().unwrap_or(&config.data.source))?;

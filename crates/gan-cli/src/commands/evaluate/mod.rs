@@ -104,6 +104,13 @@ pub fn run(args: Args) -> Result<()> {
     if translations::run(&args, &policy)?.is_some() {
         return Ok(());
     }
+    if !args.beside.is_empty() || args.direction != "a2b" {
+        let flag = if args.beside.is_empty() { "direction" } else { "beside" };
+        return Err(usage(format!(
+            "--{flag}: is for runs that translate images, and {} is none",
+            args.subject
+        )));
+    }
     let mut subject = Side::subject(&args, &policy)?;
     let mut real = Side::real(&args, &subject)?;
     if subject.is_same_as(&real) {

@@ -65,10 +65,11 @@ impl Side {
     pub fn subject(args: &Args, policy: &DevicePolicy) -> Result<Self> {
         let path = Path::new(&args.subject);
         if !Located::is_there(path) {
+            let images = Self::images(&args.subject)?;
             if args.against.is_none() {
                 return Err(usage(format!("{}: name the real images with --against", args.subject)));
             }
-            return Self::images(&args.subject);
+            return Ok(images);
         }
         let located = Located::find(path)?;
         let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
@@ -119,7 +120,7 @@ impl Side {
             (Some(name), _) => Self::images(name),
             (None, Self::Generated(generated)) => {
                 let config = &generated.config;
-                match dataset::open(&config.data, config.gan.size(), Some(config.gan.channels()))? {
+                match dataset::open(&config.data, config.gan.image(), Some(config.gan.channels()))? {
                     Opened::Images(set) => Ok(Self::Images(Images::fitted(set))),
                     _ => Err(usage(format!(
                         "{}: {} are made as they are needed; name real images with --against, or use `gan modes`",
@@ -263,8 +264,9 @@ impl Side {
     pub fn shape(&self) -> Option<[u32; 3]> {
         match self {
             Self::Generated(generated) => {
-                let [channels, size] = [generated.config.gan.channels(), generated.config.gan.size()];
-                Some([channels as u32, size as u32, size as u32])
+                let (channels, [height, width]) =
+                    (generated.config.gan.channels(), generated.config.gan.image());
+                Some([channels, height, width].map(|side| side as u32))
             }
             Self::Images(images) => images.shape(),
             Self::Statistics(..) => None,

@@ -2,6 +2,7 @@
 
 use super::{Args, extractor};
 use crate::config::{DataConfig, RunConfig};
+use crate::failure::usage;
 use crate::located::{self, Located};
 use crate::pairs::{self, Pairs, chunks};
 use crate::say::{line, note, thousands};
@@ -59,10 +60,13 @@ pub fn run(args: &Args, policy: &DevicePolicy) -> Result<Option<()>> {
     let mut methods = work.without_network()?;
     for other in &args.beside {
         let checkpoint = Located::find(other)?.some_checkpoint()?;
-        methods.push((
-            other.display().to_string(),
-            work.network(located::load_translator(&checkpoint, policy)?),
-        ));
+        let rival = located::load_translator(&checkpoint, policy)?;
+        check_alike(
+            other,
+            [(&located::config_of(&checkpoint)?, rival.as_ref()), (&config, gan.as_ref())],
+            direction,
+        )?;
+        methods.push((other.display().to_string(), work.network(rival)));
     }
     methods.push((args.subject.clone(), work.network(gan)));
     let rows = work.scored(&methods, &scorer)?;
@@ -77,8 +81,36 @@ pub fn run(args: &Args, policy: &DevicePolicy) -> Result<Option<()>> {
     Ok(Some(()))
 }
 
+/// Refuses to compare networks that were made for different things.
+fn check_alike(
+    other: &Path,
+    sides: [(&RunConfig, &dyn ImageTranslator); 2],
+    direction: Direction,
+) -> Result<()> {
+    let mut words = Vec::new();
+    for (config, gan) in sides {
+        let task = config.data.task.of().map_or("translation", |task| task.word());
+        let [from, to] = gan.channels(direction)?;
+        words.push(format!("{task}, {from} to {to} channels, {} times the size", gan.scale()));
+    }
+    if words[0] != words[1] {
+        let [theirs, ours] = [&words[0], &words[1]];
+        return Err(usage(format!(
+            "--beside {}: does something else ({theirs}) than this run ({ours})",
+            other.display()
+        )));
+    }
+    Ok(())
+}
+
 /// The images that are translated: held-out ones, where there are some, or those that were named.
 fn data(args: &Args, config: &RunConfig) -> Result<Pairs> {
+    // Scores are of pictures as they are.
+    let config = &RunConfig { data: DataConfig { mirror: false, ..config.data.clone() }, ..config.clone() };
+    let DataConfig { source, domain_a, task, .. } = &config.data;
+    if args.against.is_none() && source == gan_data::DEFAULT && domain_a.is_empty() && task.of().is_none() {
+        return Err(usage(format!("{}: has no pairs of its own; name some with --against", args.subject)));
+    }
     Ok(match args.against.as_deref() {
         None | Some("held-out") => match pairs::open_held_out(config)? {
             Some(held_out) => held_out,
