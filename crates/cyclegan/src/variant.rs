@@ -73,14 +73,16 @@ impl CycleGan {
         }
     }
 
-    /// What a network makes of two batches: in one pass, unless its normalisation would mix them.
+    /// What a network makes of two batches: in one pass, unless its normalisation would mix them. Where images lie in NCHW
+    /// order a step is the authors' to the last rounding, pass by pass.
     fn of_both(
         &self,
+        ctx: &StepCtx,
         x: &Tensor,
         y: &Tensor,
         network: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<[Tensor; 2]> {
-        if self.config.norm == Norm::Batch {
+        if self.config.norm == Norm::Batch || !ctx.policy().channels_last {
             return Ok([network(x)?, network(y)?]);
         }
         let both = network(&Tensor::f_cat(&[x, y], 0)?)?;
@@ -124,7 +126,7 @@ impl Variant for CycleGan {
             let (to_a, to_b) = (|x: &Tensor| b2a.forward(x, look), |x: &Tensor| a2b.forward(x, look));
             let (fake_b, fake_a, same) = if identity > 0.0 {
                 let ([fake_b, same_b], [fake_a, same_a]) =
-                    (self.of_both(&a, &b, to_b)?, self.of_both(&b, &a, to_a)?);
+                    (self.of_both(ctx, &a, &b, to_b)?, self.of_both(ctx, &b, &a, to_a)?);
                 (fake_b, fake_a, Some((same_a, same_b)))
             } else {
                 (to_b(&a)?, to_a(&b)?, None)
@@ -156,7 +158,8 @@ impl Variant for CycleGan {
         let (on_real, on_fake, total) = ctx.phase("discriminators", || {
             let judge = |discriminator: &Discriminator, real: &Tensor, fake: &Tensor| {
                 let (real, fake) = (self.augmented(ctx, real)?, self.augmented(ctx, &ctx.laid_out(fake)?)?);
-                let [on_real, on_fake] = self.of_both(&real, &fake, |x| discriminator.forward(x, look))?;
+                let [on_real, on_fake] =
+                    self.of_both(ctx, &real, &fake, |x| discriminator.forward(x, look))?;
                 let value = loss.on_real(&on_real)?.f_add(&loss.on_fake(&on_fake)?)?.f_mul_scalar(0.5)?;
                 Ok::<_, Error>((on_real.f_flatten(0, -1)?, on_fake.f_flatten(0, -1)?, value))
             };

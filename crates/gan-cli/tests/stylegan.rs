@@ -86,8 +86,8 @@ fn rectangles_are_learned() {
     let wide = ["--data", "photos", "--set", "stylegan.width=24", "--out", "wide"];
     train(&place, &wide).succeeded();
     place.gan(&["resume", "wide", "--images", "72"]).succeeded();
-    place.gan(&["sample", "wide", "--count", "1", "--single", "--out", "one"]).succeeded();
-    assert_eq!(image::image_dimensions(place.path("one/seed000000.png")).expect("a picture"), (24, 16));
+    place.gan(&["sample", "wide", "--seeds", "3", "--single", "--out", "one"]).succeeded();
+    assert_eq!(image::image_dimensions(place.path("one/seed000003.png")).expect("a picture"), (24, 16));
 }
 
 #[test]
@@ -111,6 +111,13 @@ fn what_does_not_suit_is_refused_in_a_sentence() {
 fn a_run_begins_with_another_s_weights() {
     let place = Place::new();
     train(&place, &["--out", "many", "--set", "ema.half_life_images=100"]).succeeded();
+    let done =
+        train(&place, &["--dry-run", "--set", "freeze_discriminator=1", "--set", "ada.p=0.5"]).succeeded();
+    assert!(
+        done.err.contains("without --from") && done.err.contains("names no augmentation"),
+        "{}",
+        done.err
+    );
     let begin = |out: &str, more: &[&str]| {
         let images = ["--images", "16", "--data", "fashion-mnist-test", "--device", "cpu", "--threads", "1"];
         place.gan(&[&["train", "stylegan", "--from", "many", "--out", out], &images[..], more].concat())

@@ -1,6 +1,6 @@
 //! Adaptive discriminator augmentation against the reference implementation's recorded tensors, and what it does not record.
 
-use gan_core::augment::AdaPipe;
+use gan_core::augment::{AdaConfig, AdaPipe};
 use gan_core::random::Streams;
 use gan_testkit::device;
 use gan_testkit::golden::Golden;
@@ -154,6 +154,11 @@ fn images_that_do_not_suit_are_refused_in_a_sentence() {
     let small = Tensor::zeros([1, 3, 16, 16], (Kind::Float, device()));
     let error = pipe("filter").apply(&noise, &small, &p(1.0)).expect_err("small").to_string();
     assert!(error.contains("more than 21 pixels"), "{error}");
+    let silent = AdaConfig { p: 0.5, ..AdaConfig::default() }.warning("x").expect("a warning");
+    assert!(silent.contains("x.pipe names no augmentation"), "{silent}");
+    let silent = AdaConfig { target: 0.0, ..AdaConfig::bgc() }.warning("x").expect("a warning");
+    assert!(silent.contains("both p and target are 0"), "{silent}");
+    assert!([AdaConfig::default(), AdaConfig::bgc()].iter().all(|ada| ada.warning("x").is_none()));
     assert!(
         AdaPipe { xflip: 1.5, ..AdaPipe::NONE }
             .validate("x")

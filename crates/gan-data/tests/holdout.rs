@@ -53,7 +53,7 @@ fn shares_that_cannot_be_are_refused() {
     assert!(refused(0.7, false).contains("0.7 is not a share"));
     assert!(refused(f64::NAN, false).contains("not a share"));
     assert!(refused(0.0, true).contains("nothing is held out"));
-    assert!(refused(1e-6, false).contains("every 1000000th of 10000 images is none"));
+    assert!(refused(1e-6, false).contains("one of 1000000 of fashion-mnist-test's 10000 images is none"));
 }
 
 #[test]

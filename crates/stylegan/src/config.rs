@@ -273,7 +273,7 @@ impl Config {
 
     /// What may work but probably is not meant, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut found = Vec::from_iter(self.ada.warning("stylegan.ada"));
         if self.r1_gamma == 0.0 {
             found.push(
                 "without R1 nothing bounds the discriminator's slope: --set stylegan.r1_gamma=1".to_owned(),

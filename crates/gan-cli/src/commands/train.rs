@@ -9,7 +9,7 @@ use crate::located::{self, Located};
 use crate::pairs;
 use crate::say::{line, note, thousands};
 use crate::session::{self, Start};
-use crate::variants::VariantName;
+use crate::variants::{VariantConfig, VariantName};
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::{Checkpoint, RunDir};
@@ -127,6 +127,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let held_out = data::open_held_out(&config)?;
     config.warn_of_rates();
     config.gan.warnings().iter().for_each(|text| note(format_args!("warning: {text}")));
+    if let (VariantConfig::Stylegan(stylegan), None) = (&config.gan, &transfer)
+        && stylegan.freeze_discriminator > 0
+    {
+        note(format_args!(
+            "warning: stylegan.freeze_discriminator: without --from the frozen layers stay as they were drawn"
+        ));
+    }
     if args.dry_run {
         describe(&config, &policy, &data)?;
         return Ok(ExitCode::SUCCESS);

@@ -176,7 +176,7 @@ impl Rules {
     /// What may work but probably is not meant, one sentence each. `batch_norm`: whether the discriminator has one.
     pub fn warnings(&self, batch_norm: bool) -> Vec<String> {
         let Self { loss, regularizer, game, .. } = self;
-        let mut found = Vec::new();
+        let mut found = Vec::from_iter(game.ada.warning("game.ada"));
         if regularizer.penalises_gradients() && batch_norm {
             found.push(
                 "a gradient penalty judges samples one by one, and batch normalisation in the discriminator mixes them \

@@ -41,6 +41,19 @@ impl AdaConfig {
         self.pipe.enabled() && (self.p > 0.0 || self.target > 0.0)
     }
 
+    /// What was asked for and will not happen.
+    pub fn warning(&self, field: &str) -> Option<String> {
+        match (self.pipe.enabled(), self.enabled()) {
+            (false, _) if self.p > 0.0 => Some(format!(
+                "{field}.p changes nothing, since {field}.pipe names no augmentation; bgc is usual"
+            )),
+            (true, false) => Some(format!(
+                "{field}.pipe changes nothing, since both p and target are 0; a target of 0.6 is usual"
+            )),
+            _ => None,
+        }
+    }
+
     /// # Errors
     /// The first setting that cannot work.
     pub fn validate(&self, field: &str) -> Result<()> {
