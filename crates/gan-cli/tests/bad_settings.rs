@@ -58,6 +58,7 @@ fn sizes_presets_batches_and_devices_that_are_not_there() {
     refused(&["--precision", "f16"], &["auto, f32, bf16"]);
     refused(&["--set", "game.discriminator_steps=99999999"], &["game.discriminator_steps", "at most 1000"]);
     refused(&["--channels", "4", "--set", "game.ada.pipe=bgc"], &["game.ada.pipe", "use bg"]);
+    refused(&["--set", "game.ada.pipe=bgcf"], &["game.ada.pipe", "more than 21 pixels", "16x16"]);
     refused(&["--set", "data.points=99999999999"], &["data.points", "100000000"]);
 }
 

@@ -108,6 +108,15 @@ impl Originals {
         })
     }
 
+    /// Image `index` as a mask: grey, where what is transparent lies over black.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn load_mask(&self, index: usize) -> Result<Original> {
+        let masked = self.load_as(index, 2)?;
+        Ok(Original { channels: 1, pixels: over_black(&masked.pixels).collect(), ..masked })
+    }
+
     /// Image `index` with as many channels, 1 or 3, in this height and width: the largest centred piece of the right
     /// proportions, resized.
     ///
@@ -129,6 +138,12 @@ impl Originals {
         };
         load().map_err(|why: String| Error::data(self.image_name(index), why))
     }
+}
+
+/// Grey and alpha `[2, h, w]`, laid over black.
+pub(crate) fn over_black(picture: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let (grey, alpha) = picture.split_at(picture.len() / 2);
+    grey.iter().zip(alpha).map(|(grey, alpha)| (u16::from(*grey) * u16::from(*alpha) / 255) as u8)
 }
 
 #[cfg(test)]

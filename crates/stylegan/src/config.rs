@@ -213,11 +213,8 @@ impl Config {
             let why = "are named, and conditional is false; set it to true, or name none";
             return refuse("classes", why.to_owned());
         }
-        self.ada.validate("stylegan.ada")?;
-        if self.ada.enabled() && self.ada.pipe.changes_colours() && !matches!(self.channels, 1 | 3) {
-            let why = format!("changes colours of 1 or 3 channels, not {}; use bg", self.channels);
-            return refuse("ada.pipe", why);
-        }
+        let [height, width] = self.image();
+        self.ada.validate("stylegan.ada", [self.channels, height, width])?;
         self.ema.validate("stylegan.ema")?;
         self.generator_optimizer.validate("stylegan.generator_optimizer")?;
         self.discriminator_optimizer.validate("stylegan.discriminator_optimizer")

@@ -355,7 +355,7 @@ impl Masks {
     fn open(path: &Path, options: &Options) -> Result<Self> {
         let set = Originals::open_any(&path.to_string_lossy(), options).map_err(Error::from)?;
         if path.is_file() && set.len() == 1 {
-            return Ok(Self::One(Box::new(mask(&set, 0)?)));
+            return Ok(Self::One(Box::new(set.load_mask(0).map_err(Error::from)?)));
         }
         let places = (0..set.len()).map(|index| (stem_of(&set.image_name(index)), index)).collect();
         Ok(Self::Each(path.to_owned(), places, Box::new(set)))
@@ -368,20 +368,10 @@ impl Masks {
                 let index = places.get(stem).with_context(|| {
                     format!("{}: there is no mask named as the image {stem}", folder.display())
                 })?;
-                mask(set, *index)
+                Ok(set.load_mask(*index).map_err(Error::from)?)
             }
         }
     }
-}
-
-/// A mask in grey; what is transparent lies over black.
-fn mask(set: &Originals, index: usize) -> Result<Original> {
-    let Original { height, width, mut pixels, .. } = set.load_as(index, 2).map_err(Error::from)?;
-    let alpha = pixels.split_off(pixels.len() / 2);
-    for (grey, alpha) in pixels.iter_mut().zip(alpha) {
-        *grey = (u16::from(*grey) * u16::from(alpha) / 255) as u8;
-    }
-    Ok(Original { channels: 1, height, width, pixels })
 }
 
 /// Whether a mask has no hole.

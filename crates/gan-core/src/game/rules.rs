@@ -90,14 +90,10 @@ impl Rules {
             let why = "weight clipping and a gradient penalty are two ways to one end; set one of them to 0";
             return refuse("regularizer.clip_weights", why.to_owned());
         }
-        game.ada.validate(&format!("{variant}.game.ada"))?;
         if size == 1 && (game.ada.enabled() || game.augment.enabled()) {
             return refuse("game", "augments images, not points: leave augment and ada out".to_owned());
         }
-        if game.ada.enabled() && game.ada.pipe.changes_colours() && !matches!(channels, 1 | 3) {
-            let why = format!("changes colours of 1 or 3 channels, not {channels}; use bg");
-            return refuse("game.ada.pipe", why);
-        }
+        game.ada.validate(&format!("{variant}.game.ada"), [channels, size, size])?;
         if game.label_smoothing >= 1.0 {
             return refuse(
                 "game.label_smoothing",

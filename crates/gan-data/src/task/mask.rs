@@ -6,6 +6,7 @@ use crate::dataset::{DataSet, Scratch};
 use crate::error::{Error, Result};
 use crate::options::{Fit, Options};
 use crate::order::Pick;
+use crate::originals::over_black;
 use std::f64::consts::PI;
 use std::path::Path;
 
@@ -192,8 +193,7 @@ impl MaskFolder {
     }
 }
 
-/// Whether each pixel of grey and alpha `[2, h, w]`, laid over black, is in the hole.
+/// Whether each pixel of grey and alpha `[2, h, w]` is in the hole.
 fn holes(picture: &[u8]) -> impl Iterator<Item = bool> + '_ {
-    let (grey, alpha) = picture.split_at(picture.len() / 2);
-    grey.iter().zip(alpha).map(|(grey, alpha)| u16::from(*grey) * u16::from(*alpha) >= 128 * 255)
+    over_black(picture).map(|grey| grey >= 128)
 }

@@ -1,7 +1,7 @@
 //! Changes of colour: one affine map of colours an image (appendix B, algorithm 1).
 
 use super::{AdaPipe, Chance};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::f64::consts::PI;
 use tch::{Kind, Tensor};
 
@@ -18,10 +18,6 @@ pub(super) fn apply(pipe: &AdaPipe, chance: &Chance, images: &Tensor) -> Result<
         return Ok(images.shallow_clone());
     }
     let (n, channels, height, width) = images.size4()?;
-    if channels != 1 && channels != 3 {
-        let why = format!("changes colours of 1 or 3 channels, not {channels}");
-        return Err(Error::config("augment", why));
-    }
     let map = map(pipe, chance, channels == 3)?; // [N, 4, 4]
     let flat = images.f_reshape([n, channels, height * width])?;
     let colours = map.f_narrow(1, 0, 3)?;

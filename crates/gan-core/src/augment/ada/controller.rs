@@ -54,10 +54,15 @@ impl AdaConfig {
         }
     }
 
+    /// For images of these channels, height and width.
+    ///
     /// # Errors
     /// The first setting that cannot work.
-    pub fn validate(&self, field: &str) -> Result<()> {
+    pub fn validate(&self, field: &str, images: [i64; 3]) -> Result<()> {
         self.pipe.validate(&format!("{field}.pipe"))?;
+        if self.enabled() {
+            self.pipe.check_images(&format!("{field}.pipe"), images)?;
+        }
         for (name, value) in [("p", self.p), ("target", self.target)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::config(

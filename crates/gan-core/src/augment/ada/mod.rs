@@ -122,11 +122,25 @@ impl AdaPipe {
         *self != Self::NONE
     }
 
-    /// Whether colours are changed, which images of other than 1 or 3 channels do not have.
-    pub fn changes_colours(&self) -> bool {
-        [self.brightness, self.contrast, self.lumaflip, self.hue, self.saturation]
-            .iter()
-            .any(|strength| *strength > 0.0)
+    /// Whether images of these channels, height and width can be changed so.
+    ///
+    /// # Errors
+    /// `field` with what they lack.
+    pub fn check_images(&self, field: &str, [channels, height, width]: [i64; 3]) -> Result<()> {
+        let colours = [self.brightness, self.contrast, self.lumaflip, self.hue, self.saturation];
+        if colours.iter().any(|strength| *strength > 0.0) && !matches!(channels, 1 | 3) {
+            return Err(Error::config(
+                field,
+                format!("changes colours of 1 or 3 channels, not {channels}; use bg"),
+            ));
+        }
+        let pad = filters::PAD;
+        if self.imgfilter > 0.0 && height.min(width) <= pad {
+            let why =
+                format!("imgfilter needs images of more than {pad} pixels, not {height}x{width}; use bgc");
+            return Err(Error::config(field, why));
+        }
+        Ok(())
     }
 
     fn all(&self) -> [(&'static str, f64); 15] {
@@ -167,9 +181,11 @@ impl AdaPipe {
     /// likely each change of strength 1 is; out alike, f32, values may leave [-1, 1]
     ///
     /// # Errors
-    /// Other channels; LibTorch's.
+    /// As [`AdaPipe::check_images`]; LibTorch's.
     pub fn apply(&self, noise: &Streams, images: &Tensor, p: &Tensor) -> Result<Tensor> {
         shape("images to augment", images, &[ANY, ANY, ANY, ANY])?;
+        let (_, channels, height, width) = images.size4()?;
+        self.check_images("augment", [channels, height, width])?;
         let _precise = full_precision(images.device())?;
         let chance = Chance { noise, p, count: images.size()[0] };
         let images = images.f_to_kind(Kind::Float)?;
