@@ -5,7 +5,7 @@ use crate::labels;
 use crate::located::{self, Located};
 use crate::machine::Machine;
 use crate::pictures::{Format, save};
-use crate::say::line;
+use crate::say::{line, note};
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
@@ -150,10 +150,45 @@ impl Chosen {
     }
 }
 
-/// The tensor's name in a file of styles.
-pub const NAME: &str = "w";
+/// A file of styles' tensors: the styles, and the average style of the network that they were found in.
+const NAMES: [&str; 2] = ["w", "average"];
 
-/// Styles that `gan project` has written, truncated as the options say, `[N, layers, style]` on the device.
+/// How far the average style may have moved, as a part of its length, before styles are said to be of another network. A run
+/// that goes on for a while moves it less; another run has another one altogether.
+const MOVED: f64 = 0.1;
+
+/// A network's average style, `[1, layers, style]`.
+fn average(
+    gan: &dyn ImageGan,
+    styled: &dyn Styled,
+    labels: &labels::Labels,
+    options: &GenerateOptions,
+    device: Device,
+) -> Result<Tensor> {
+    // A style that is drawn to the average all the way is the average.
+    let z = crate::latents::of_seeds(gan, &[0])?.f_to_device(device)?;
+    let labels = labels.tensor(gan, &[0], 0, device)?;
+    let wholly = GenerateOptions { truncation: Some(0.0), ..*options };
+    Ok(styled.styles(&z, labels.as_ref(), &wholly)?)
+}
+
+/// Writes styles `[N, layers, style]` of a GAN, for [`of_file`].
+///
+/// # Errors
+/// A place that cannot be written.
+pub fn to_file(
+    path: &Path,
+    styles: Tensor,
+    (gan, labels, options, device): (&dyn ImageGan, &labels::Labels, &GenerateOptions, Device),
+) -> Result<()> {
+    let styled = gan.styled().ok_or_else(|| usage("it has no styles"))?;
+    let average = average(gan, styled, labels, options, device)?;
+    let tensors = NAMES.map(str::to_owned).into_iter().zip([styles, average]).collect::<Vec<_>>();
+    Ok(gan_report::write_file(path, &file::encode(&tensors)?)?)
+}
+
+/// Styles that `gan project` has written, truncated as the options say, `[N, layers, style]` on the device; those that were
+/// found in another network are taken with a word.
 ///
 /// # Errors
 /// A GAN without styles, a file of something else, styles of another network.
@@ -167,14 +202,16 @@ pub fn of_file(
     let Some(styled) = gan.styled() else {
         return Err(usage(format!("--w {}: a {} has no styles; stylegan has", path.display(), gan.name())));
     };
-    // A style that is drawn to the average all the way is the average.
-    let z = crate::latents::of_seeds(gan, &[0])?.f_to_device(device)?;
-    let labels = labels.tensor(gan, &[0], 0, device)?;
-    let wholly = GenerateOptions { truncation: Some(0.0), ..*options };
-    let average = styled.styles(&z, labels.as_ref(), &wholly)?; // [1, layers, style]
-    let found = file::read(path)?.into_iter().find(|(name, _)| name == NAME);
-    let Some((_, styles)) = found else {
-        let why = format!("holds no styles: there is no tensor `{NAME}` in it, such as `gan project` writes");
+    let average = average(gan, styled, labels, options, device)?;
+    let mut tensors = file::read(path)?;
+    let mut take = |name: &str| {
+        let at = tensors.iter().position(|(found, _)| found == name)?;
+        Some(tensors.swap_remove(at).1)
+    };
+    let [styles, theirs] = NAMES.map(&mut take);
+    let Some(styles) = styles else {
+        let why =
+            format!("holds no styles: there is no tensor `{}` in it, such as `gan project` writes", NAMES[0]);
         return Err(Error::data(path, why).into());
     };
     let [_, layers, length] = average.size()[..] else { return Err(usage("styles have no layers")) };
@@ -184,6 +221,15 @@ pub fn of_file(
             "holds styles of shape {size:?}, and this network takes [N, {layers}, {length}]: they are another's"
         );
         return Err(Error::data(path, why).into());
+    }
+    if let Some(theirs) = theirs.filter(|theirs| theirs.size() == average.size()) {
+        let moved = theirs.f_to_device(device)?.f_sub(&average)?.f_norm()?.f_double_value(&[])?;
+        if moved > MOVED * average.f_norm()?.f_double_value(&[])? {
+            note(format_args!(
+                "--w {}: these styles were found in another network, or in this one at another time: the average style was another, so expect other pictures",
+                path.display()
+            ));
+        }
     }
     let styles = styles.f_to_device(device)?.f_to_kind(Kind::Float)?;
     Ok(match options.truncation {

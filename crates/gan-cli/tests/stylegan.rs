@@ -241,7 +241,8 @@ fn pictures_are_found_again() {
     assert!(is_png(&place.path("run/projected/seed000007/projected.png")), "in the run's folder");
 
     let w = ["--w", "first/w.safetensors"];
-    place.gan(&[&["sample", "run", "--out", "again.png"][..], &w].concat()).succeeded();
+    let done = place.gan(&[&["sample", "run", "--out", "again.png"][..], &w].concat()).succeeded();
+    assert!(!done.err.contains("another network"), "{}", done.err);
     let both = ["sample", "run", "--out", "near.png", "--psi", "0.5", "--w", "third/w.safetensors"];
     place.gan(&[&both[..], &w].concat()).succeeded();
     assert_ne!(bytes("again.png"), bytes("near.png"));
@@ -266,6 +267,13 @@ fn pictures_are_found_again() {
     place.gan(&[&["sample", "run", "--count", "3"][..], &w].concat()).refused(2, &["--count"]);
     place.gan(&[&["interpolate", "run"][..], &w].concat()).refused(2, &["--w", "at least two"]);
 
+    train(&place, &["--out", "twin", "--seed", "2"]).succeeded();
+    let done = place.gan(&[&["sample", "twin", "--out", "twin.png"][..], &w].concat()).succeeded();
+    assert!(
+        done.err.contains("first/w.safetensors: these styles were found in another network"),
+        "{}",
+        done.err
+    );
     train(&place, &["--out", "other", "--set", "style=8"]).succeeded();
     place.gan(&[&["sample", "other"][..], &w].concat()).refused(1, &["styles of shape", "another's"]);
     place.gan(&["sample", "run", "--w", "own/seed000007.png"]).refused(1, &["safetensors"]);

@@ -116,9 +116,9 @@ pub fn run(args: Args) -> Result<()> {
     let eyes = eyes(&args, config.channels, &policy)?;
     let mut gan = StyleGan::new(config, &policy, checkpoint.meta.seed)?;
     checkpoint.restore(&mut gan, Parts::Weights)?;
-    let labels = labels::Choice { class: args.class.clone(), ..labels::Choice::default() }.of(&gan)?;
+    let named = labels::Choice { class: args.class.clone(), ..labels::Choice::default() }.of(&gan)?;
     let numbers: Vec<u64> = (0..LATENTS as u64).collect();
-    let labels = labels.tensor(&gan, &numbers, 0, policy.device)?;
+    let labels = named.tensor(&gan, &numbers, 0, policy.device)?;
 
     let default = || located.run().unwrap_or(Path::new(".")).join("projected").join(stem(&args.image));
     let folder = args.out.clone().unwrap_or_else(default);
@@ -169,7 +169,7 @@ pub fn run(args: Args) -> Result<()> {
     let shown = pictures::of_images(&Tensor::f_cat(&strip, 0)?)?;
     save(&pictures::sheet(&shown, shown.len())?, &folder.join("strip.png"), Format::Png)?;
     let path = folder.join("w.safetensors");
-    gan_report::write_file(&path, &file::encode(&[(styles::NAME.to_owned(), styles)])?)?;
+    styles::to_file(&path, styles, (&gan, &named, &options, policy.device))?;
     line(format_args!(
         "distance ({}): {at_first:.4} at the average style, {at_last:.4} at the end; {with_own_noise:.4} with the network's own noise",
         eyes.extractor.short_name()

@@ -309,6 +309,6 @@ pub fn read_section<T: DeserializeOwned>(name: &str, section: &Value) -> Result<
     serde_path_to_error::deserialize(section).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { name.to_owned() } else { format!("{name}.{path}") };
-        usage(format!("{path}: {}", suggest::with_choice(&error.inner().to_string())))
+        usage(format!("{path}: {}", suggest::in_words(&error.inner().to_string())))
     })
 }

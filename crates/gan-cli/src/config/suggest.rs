@@ -19,18 +19,39 @@ pub fn meant<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Strin
     nearest(typed, known).map_or_else(String::new, |meant| format!(", did you mean {meant}?"))
 }
 
-/// What serde says about a word that is no choice, with the choice that was most likely meant.
-pub fn with_choice(complaint: &str) -> String {
-    let quoted: Vec<&str> = complaint.split('`').skip(1).step_by(2).collect();
-    match quoted.split_first() {
-        Some((typed, choices)) if complaint.starts_with("unknown variant `") => {
-            match nearest(typed, choices.iter().copied()) {
-                Some(choice) => format!("{complaint}; did you mean {choice}?"),
-                None => complaint.to_owned(),
-            }
+/// What serde says of a value in a user's words: no types of Rust, and of choices the one that was most likely meant.
+pub fn in_words(complaint: &str) -> String {
+    if let Some(choice) = complaint.strip_prefix("unknown variant ") {
+        let quoted: Vec<&str> = choice.split('`').skip(1).step_by(2).collect();
+        if let Some((typed, choices)) = quoted.split_first().filter(|(_, choices)| !choices.is_empty()) {
+            let near = nearest(typed, choices.iter().copied());
+            let near = near.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            return format!("`{typed}` is none of {}{near}", choices.join(", "));
         }
-        _ => complaint.to_owned(),
     }
+    let found =
+        complaint.strip_prefix("invalid type: ").or_else(|| complaint.strip_prefix("invalid value: "));
+    let Some((found, expected)) = found.and_then(|text| text.split_once(", expected ")) else {
+        return complaint.to_owned();
+    };
+    let wanted = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" => "a word",
+        "a sequence" => "a list such as [1, 3]",
+        other => other,
+    };
+    // `integer `-1`` and `string "x"`: the value says what it is.
+    let value = found.split_once(' ').filter(|(_, value)| value.starts_with(['`', '"']));
+    let found = match (value, found) {
+        (Some((_, value)), _) => value,
+        (None, "map") => "a section",
+        (None, "sequence") => "a list",
+        (None, other) => other,
+    };
+    format!("{found} is not {wanted}")
 }
 
 #[cfg(test)]
@@ -50,9 +71,22 @@ mod tests {
     #[test]
     fn choices_are_suggested_where_one_is_near() {
         let complaint = "unknown variant `hing`, expected one of `minimax`, `hinge`, `wasserstein`";
-        assert_eq!(with_choice(complaint), format!("{complaint}; did you mean hinge?"));
-        for other in ["unknown variant `x`, expected `hinge`", "missing field `lr`", "unknown variant `"] {
-            assert_eq!(with_choice(other), other);
+        assert_eq!(in_words(complaint), "`hing` is none of minimax, hinge, wasserstein; did you mean hinge?");
+        assert_eq!(in_words("unknown variant `x`, expected `hinge`"), "`x` is none of hinge");
+    }
+
+    #[test]
+    fn types_are_named_as_users_name_them() {
+        for (complaint, words) in [
+            ("invalid value: integer `-1`, expected u64", "`-1` is not a whole number of 0 or more"),
+            ("invalid type: string \"a\", expected f64", "\"a\" is not a number"),
+            ("invalid type: integer `3`, expected a sequence", "`3` is not a list such as [1, 3]"),
+            ("invalid type: map, expected a boolean", "a section is not true or false"),
+        ] {
+            assert_eq!(in_words(complaint), words);
+        }
+        for other in ["missing field `lr`", "unknown variant `", "invalid type: nothing"] {
+            assert_eq!(in_words(other), other);
         }
     }
 }
