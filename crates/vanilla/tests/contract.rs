@@ -61,16 +61,18 @@ fn presets_are_valid_and_settings_that_cannot_work_are_named() {
     assert!(refuse(|c| c.generator_optimizer.lr = 0.0).contains("generator_optimizer.lr"));
 }
 
-/// PacGAN's networks for points: 2-400-400-400-400-2, the hidden ones normalised, and 8-200-200-200-1 for packs of four
-/// with five pieces a unit.
+/// PacGAN's networks for points: 2-400-400-400-400-2 and 8-200-200-200-1 for packs of four; to the letter the hidden layers
+/// of the first are normalised and a unit of the second has five pieces.
 #[test]
 fn parameter_counts_are_the_papers() {
-    let config = Config::preset("pacgan-paper").expect("preset");
-    let gan = Vanilla::new(config, &reference(), 1).expect("vanilla");
-    let counts: Vec<usize> = gan.players().iter().map(|player| player.parameters().count()).collect();
-    let generator = 2 * 400 + 3 * 400 * 400 + 4 * 2 * 400 + 401 * 2;
-    let discriminator = 9 * 1000 + 2 * 201 * 1000 + 201;
-    assert_eq!(counts, [generator, discriminator]);
+    let counts = |preset: &str| -> Vec<usize> {
+        let config = Config::preset(preset).expect("preset");
+        let gan = Vanilla::new(config, &reference(), 1).expect("vanilla");
+        gan.players().iter().map(|player| player.parameters().count()).collect()
+    };
+    let generator = 2 * 400 + 3 * 400 * 400 + 4 * 400 + 401 * 2;
+    assert_eq!(counts("pacgan-literal"), [generator + 4 * 400, 9 * 1000 + 2 * 201 * 1000 + 201]);
+    assert_eq!(counts("pacgan-paper"), [generator, 9 * 200 + 2 * 201 * 200 + 201]);
 }
 
 #[test]

@@ -150,7 +150,7 @@ mod tests {
         [base.plain]
         set = ["r1=0"]
         [base.paper]
-        preset = "pacgan-paper"
+        preset = "pacgan-literal"
         [[group]]
         name = "Penalties"
         base = "plain"
@@ -172,7 +172,7 @@ mod tests {
         let set = |data| rows.settings(r1, data, 2_000).expect("settings");
         assert_eq!(set(Data::Ring8), ["r1=0", "r1=0.05", "schedule.end=600"]);
         assert_eq!(set(Data::Grid25), ["r1=0", "r1=1.0", "schedule.end=600"]);
-        assert_eq!([r1, paper].map(|row| row.preset(Data::Grid25)), ["grid25", "pacgan-paper"]);
+        assert_eq!([r1, paper].map(|row| row.preset(Data::Grid25)), ["grid25", "pacgan-literal"]);
         assert!(rows.settings(paper, Data::Ring8, 1).expect("settings").is_empty());
     }
 

@@ -14,7 +14,7 @@ use crate::variants::VariantConfig;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
-use gan_core::tensor::{file, range};
+use gan_core::tensor::range;
 use gan_core::trainer::Parts;
 use gan_core::variant::{GenerateOptions, Styled};
 use gan_data::{Options, Originals};
