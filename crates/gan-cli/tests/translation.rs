@@ -97,6 +97,12 @@ fn two_domains_are_learned_resumed_and_translated() {
         .gan(&["translate", "whole", "blue", "--direction", "b2a", "--compare", "--out", "back"])
         .succeeded();
     assert_eq!(size_of(place.path("back/g.png")), (72, 36), "given beside made");
+    for folder in ["nested/one", "nested/two"] {
+        squares(&place.path(folder), &["a"], [90, 200, 30], 40);
+    }
+    place.gan(&["translate", "whole", "nested", "--out", "kept"]).succeeded();
+    assert!(place.path("kept/one/a.png").is_file() && place.path("kept/two/a.png").is_file());
+    place.gan(&["translate", "whole", "nested/one", "red"]).refused(2, &["under one name"]);
     let tiled = ["translate", "whole", "large.png", "--tile=64", "--overlap", "16", "--out", "tiled"];
     place.gan(&tiled).succeeded();
     assert_eq!(size_of(place.path("tiled/large.png")), (150, 97));

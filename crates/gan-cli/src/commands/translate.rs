@@ -16,7 +16,7 @@ use gan_core::translation::{Area, Tiles};
 use gan_core::variant::{Direction, ImageTranslator};
 use gan_data::{Options, Original, Originals, Task};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
 /// What to translate, and how.
@@ -35,7 +35,7 @@ pub struct Args {
     /// From the first domain to the second, or back
     #[arg(long, default_value = "a2b", value_parser = ["a2b", "b2a"])]
     direction: String,
-    /// A folder for the results [default: `translated` in the run's folder]
+    /// A folder for the results, which keeps the folders within an input [default: `translated` in the run's folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// The files' format
@@ -109,22 +109,19 @@ pub fn run(args: Args) -> Result<()> {
     inputs.check_apart(&folder, args.format)?;
     let bar = counted("translating", inputs.count() as u64);
     let (mut written, mut failed, mut idle) = (0, Vec::new(), 0);
-    for (name, image) in inputs.iter(work.transparent()) {
+    for (name, place, image) in inputs.iter(work.transparent()) {
         bar.inc(1);
-        let stem = stem_of(&name);
         // One that cannot be read is no reason to leave the others.
         match image.and_then(|image| {
-            let mask = masks.as_ref().map(|masks| masks.of(&stem)).transpose()?;
+            let mask = masks.as_ref().map(|masks| masks.of(&place)).transpose()?;
             idle += usize::from(mask.as_ref().is_some_and(is_black));
             work.translate(&image, mask.as_ref()).with_context(|| name.display().to_string())
         }) {
             Ok(picture) => {
-                std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
-                pictures::save(
-                    &picture,
-                    &folder.join(format!("{stem}.{}", args.format.extension())),
-                    args.format,
-                )?;
+                let target = target(&folder, &place, args.format);
+                let parent = target.parent().unwrap_or(&folder);
+                std::fs::create_dir_all(parent).map_err(|source| Error::file(parent, source))?;
+                pictures::save(&picture, &target, args.format)?;
                 written += 1;
             }
             Err(error) => failed.push(crate::failure::sentence(&error)),
@@ -286,35 +283,44 @@ fn with_channels(pixels: &Tensor, wanted: i64) -> gan_core::error::Result<Tensor
     Ok(Tensor::f_cat(&[colours, opaque], 1)?)
 }
 
-/// The images that were named, one after another.
-struct Inputs(Vec<Originals>);
+/// The images that were named, one after another, each with what was named.
+struct Inputs(Vec<(PathBuf, Originals)>);
 
 impl Inputs {
     fn open(specs: &[String], options: &Options) -> Result<Self> {
-        let open = |spec| Originals::open_any(spec, options).map_err(Error::from);
-        let opened = Self(specs.iter().map(|spec| open(spec)).collect::<Result<Vec<_>, _>>()?);
+        let open = |spec: &String| match Originals::open_any(spec, options) {
+            Ok(set) => Ok((PathBuf::from(spec), set)),
+            Err(error) => Err(Error::from(error)),
+        };
+        let opened = Self(specs.iter().map(open).collect::<Result<Vec<_>, _>>()?);
         let mut seen = BTreeMap::new();
-        for set in &opened.0 {
-            for index in 0..set.len() {
-                let name = set.image_name(index);
-                if let Some(other) = seen.insert(stem_of(&name), name.clone()) {
-                    let (other, name) = (other.display(), name.display());
-                    return Err(usage(format!(
-                        "{other} and {name} would be written under one name; translate them apart"
-                    )));
-                }
+        for (name, place) in opened.names() {
+            if let Some(other) = seen.insert(place, name.clone()) {
+                let (other, name) = (other.display(), name.display());
+                return Err(usage(format!(
+                    "{other} and {name} would be written under one name; translate them apart"
+                )));
             }
         }
         Ok(opened)
     }
 
+    /// Of each image its name, and its place among the results.
+    fn names(&self) -> impl Iterator<Item = (PathBuf, PathBuf)> + '_ {
+        self.0.iter().flat_map(|(root, set)| {
+            (0..set.len()).map(move |index| {
+                let name = set.image_name(index);
+                let place = place_of(root, &name);
+                (name, place)
+            })
+        })
+    }
+
     /// Refuses to write over what is translated.
     fn check_apart(&self, folder: &Path, format: Format) -> Result<()> {
-        let names = self.0.iter().flat_map(|set| (0..set.len()).map(|index| set.image_name(index)));
-        for name in names {
-            let target = folder.join(format!("{}.{}", stem_of(&name), format.extension()));
+        for (name, place) in self.names() {
             let real = |path: &Path| path.canonicalize().ok();
-            if real(&target).is_some_and(|target| real(&name) == Some(target)) {
+            if real(&target(folder, &place, format)).is_some_and(|target| real(&name) == Some(target)) {
                 let why = format!(
                     "--out {}: {} would be written over; name another folder",
                     folder.display(),
@@ -327,28 +333,43 @@ impl Inputs {
     }
 
     fn count(&self) -> usize {
-        self.0.iter().map(Originals::len).sum()
+        self.0.iter().map(|(_, set)| set.len()).sum()
     }
 
-    fn iter(&self, channels: Option<u32>) -> impl Iterator<Item = (PathBuf, Result<Original>)> + '_ {
-        self.0.iter().flat_map(move |set| {
+    fn iter(&self, channels: Option<u32>) -> impl Iterator<Item = (PathBuf, PathBuf, Result<Original>)> + '_ {
+        self.0.iter().flat_map(move |(root, set)| {
             (0..set.len()).map(move |index| {
                 let image = channels.map_or_else(|| set.load(index), |channels| set.load_as(index, channels));
-                (set.image_name(index), image.map_err(|error| Error::from(error).into()))
+                let name = set.image_name(index);
+                let place = place_of(root, &name);
+                (name, place, image.map_err(|error| Error::from(error).into()))
             })
         })
     }
 }
 
-/// A name for what is made of a file.
-fn stem_of(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "image".to_owned(), |stem| stem.to_string_lossy().into_owned())
+/// Where what is made of a file belongs: its folders within `root` and its name without the ending. What a zip calls its
+/// entries leads nowhere else.
+fn place_of(root: &Path, name: &Path) -> PathBuf {
+    let within = name.strip_prefix(root).ok().and_then(Path::parent).unwrap_or(Path::new(""));
+    let folders = within.components().filter(|part| matches!(part, Component::Normal(_)));
+    let mut place: PathBuf = folders.collect();
+    place.push(name.file_stem().unwrap_or("image".as_ref()));
+    place
+}
+
+/// The file of a place.
+fn target(folder: &Path, place: &Path, format: Format) -> PathBuf {
+    let mut path = folder.join(place).into_os_string();
+    path.push(".");
+    path.push(format.extension());
+    path.into()
 }
 
 /// One mask for all, or one for each.
 enum Masks {
     One(Box<Original>),
-    Each(PathBuf, BTreeMap<String, usize>, Box<Originals>),
+    Each(PathBuf, BTreeMap<PathBuf, usize>, Box<Originals>),
 }
 
 impl Masks {
@@ -357,16 +378,18 @@ impl Masks {
         if path.is_file() && set.len() == 1 {
             return Ok(Self::One(Box::new(set.load_mask(0).map_err(Error::from)?)));
         }
-        let places = (0..set.len()).map(|index| (stem_of(&set.image_name(index)), index)).collect();
+        let places = (0..set.len()).map(|index| (place_of(path, &set.image_name(index)), index)).collect();
         Ok(Self::Each(path.to_owned(), places, Box::new(set)))
     }
 
-    fn of(&self, stem: &str) -> Result<Original> {
+    /// The mask in the image's place, or that of its name beside no folders.
+    fn of(&self, place: &Path) -> Result<Original> {
         match self {
             Self::One(mask) => Ok((**mask).clone()),
             Self::Each(folder, places, set) => {
-                let index = places.get(stem).with_context(|| {
-                    format!("{}: there is no mask named as the image {stem}", folder.display())
+                let alone = place.file_name().map(Path::new);
+                let index = places.get(place).or_else(|| places.get(alone?)).with_context(|| {
+                    format!("{}: there is no mask named as the image {}", folder.display(), place.display())
                 })?;
                 Ok(set.load_mask(*index).map_err(Error::from)?)
             }
@@ -377,4 +400,19 @@ impl Masks {
 /// Whether a mask has no hole.
 fn is_black(mask: &Original) -> bool {
     mask.pixels.iter().all(|grey| *grey < 128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_keep_folders_and_leave_none() {
+        let place = |root: &str, name: &str| place_of(root.as_ref(), name.as_ref());
+        assert_eq!(place("photos/", "photos/day/a.b.jpg"), Path::new("day/a.b"));
+        assert_eq!(place("photos/a.jpg", "photos/a.jpg"), Path::new("a"));
+        assert_eq!(place("x.zip", "x.zip/../../etc/a.png"), Path::new("etc/a"));
+        assert_eq!(place("a-named-set", "cache/elsewhere/a.png"), Path::new("a"));
+        assert_eq!(target("out".as_ref(), "day/a.b".as_ref(), Format::Png), Path::new("out/day/a.b.png"));
+    }
 }
