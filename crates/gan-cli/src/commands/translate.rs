@@ -294,7 +294,7 @@ impl Inputs {
         };
         let opened = Self(specs.iter().map(open).collect::<Result<Vec<_>, _>>()?);
         let mut seen = BTreeMap::new();
-        for (name, place) in opened.names() {
+        for (_, name, place) in opened.each() {
             if let Some(other) = seen.insert(place, name.clone()) {
                 let (other, name) = (other.display(), name.display());
                 return Err(usage(format!(
@@ -305,20 +305,20 @@ impl Inputs {
         Ok(opened)
     }
 
-    /// Of each image its name, and its place among the results.
-    fn names(&self) -> impl Iterator<Item = (PathBuf, PathBuf)> + '_ {
+    /// Of each image its set and number, its name, and its place among the results.
+    fn each(&self) -> impl Iterator<Item = ((&Originals, usize), PathBuf, PathBuf)> {
         self.0.iter().flat_map(|(root, set)| {
             (0..set.len()).map(move |index| {
                 let name = set.image_name(index);
                 let place = place_of(root, &name);
-                (name, place)
+                ((set, index), name, place)
             })
         })
     }
 
     /// Refuses to write over what is translated.
     fn check_apart(&self, folder: &Path, format: Format) -> Result<()> {
-        for (name, place) in self.names() {
+        for (_, name, place) in self.each() {
             let real = |path: &Path| path.canonicalize().ok();
             if real(&target(folder, &place, format)).is_some_and(|target| real(&name) == Some(target)) {
                 let why = format!(
@@ -336,14 +336,10 @@ impl Inputs {
         self.0.iter().map(|(_, set)| set.len()).sum()
     }
 
-    fn iter(&self, channels: Option<u32>) -> impl Iterator<Item = (PathBuf, PathBuf, Result<Original>)> + '_ {
-        self.0.iter().flat_map(move |(root, set)| {
-            (0..set.len()).map(move |index| {
-                let image = channels.map_or_else(|| set.load(index), |channels| set.load_as(index, channels));
-                let name = set.image_name(index);
-                let place = place_of(root, &name);
-                (name, place, image.map_err(|error| Error::from(error).into()))
-            })
+    fn iter(&self, channels: Option<u32>) -> impl Iterator<Item = (PathBuf, PathBuf, Result<Original>)> {
+        self.each().map(move |((set, index), name, place)| {
+            let image = channels.map_or_else(|| set.load(index), |channels| set.load_as(index, channels));
+            (name, place, image.map_err(|error| Error::from(error).into()))
         })
     }
 }
@@ -382,19 +378,25 @@ impl Masks {
         Ok(Self::Each(path.to_owned(), places, Box::new(set)))
     }
 
-    /// The mask in the image's place, or that of its name beside no folders.
     fn of(&self, place: &Path) -> Result<Original> {
         match self {
             Self::One(mask) => Ok((**mask).clone()),
             Self::Each(folder, places, set) => {
-                let alone = place.file_name().map(Path::new);
-                let index = places.get(place).or_else(|| places.get(alone?)).with_context(|| {
+                let index = the_one(places, place).with_context(|| {
                     format!("{}: there is no mask named as the image {}", folder.display(), place.display())
                 })?;
-                Ok(set.load_mask(*index).map_err(Error::from)?)
+                Ok(set.load_mask(index).map_err(Error::from)?)
             }
         }
     }
+}
+
+/// What lies in a place, or else the only one of that name in any folder: zips often have a folder around everything.
+fn the_one(places: &BTreeMap<PathBuf, usize>, place: &Path) -> Option<usize> {
+    places.get(place).copied().or_else(|| {
+        let mut alike = places.iter().filter(|(other, _)| other.file_name() == place.file_name());
+        alike.next().filter(|_| alike.next().is_none()).map(|(_, index)| *index)
+    })
 }
 
 /// Whether a mask has no hole.
@@ -414,5 +416,12 @@ mod tests {
         assert_eq!(place("x.zip", "x.zip/../../etc/a.png"), Path::new("etc/a"));
         assert_eq!(place("a-named-set", "cache/elsewhere/a.png"), Path::new("a"));
         assert_eq!(target("out".as_ref(), "day/a.b".as_ref(), Format::Png), Path::new("out/day/a.b.png"));
+    }
+
+    #[test]
+    fn masks_are_found_by_place_or_by_a_name_of_one() {
+        let places = ["day/a", "night/a", "night/b"].map(PathBuf::from).into_iter().zip(0..).collect();
+        let found = ["night/a", "b", "other/b", "a", "c"].map(|place| the_one(&places, place.as_ref()));
+        assert_eq!(found, [Some(1), Some(2), Some(2), None, None]);
     }
 }
