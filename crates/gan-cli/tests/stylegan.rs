@@ -22,6 +22,15 @@ const SMALL: &[&str] = &[
     "r1_interval=2",
     "--set",
     "path_length=2",
+    "--set",
+    "noise=true",
+    "--set",
+    "style_mixing=0.9",
+    // A fading rate would follow --images.
+    "--set",
+    "generator_optimizer.lr_schedule.to=1",
+    "--set",
+    "discriminator_optimizer.lr_schedule.to=1",
     "--data",
     "fashion-mnist-test",
 ];
@@ -105,6 +114,8 @@ fn what_does_not_suit_is_refused_in_a_sentence() {
     place.gan(&[&dcgan[..], TINY, &["--size", "16"]].concat()).succeeded();
     place.gan(&["stylemix", "d"]).refused(2, &["a dcgan has no styles"]);
     place.gan(&["sample", "d", "--noise", "none"]).refused(2, &["a dcgan has no noise inputs"]);
+    train(&place, &["--out", "still", "--images", "8", "--set", "noise=false"]).succeeded();
+    place.gan(&["sample", "still", "--noise", "none"]).refused(2, &["trained without noise inputs"]);
 }
 
 #[test]

@@ -263,6 +263,9 @@ pub trait Styled {
     /// Layers that are told a style, from coarse to fine.
     fn style_layers(&self) -> i64;
 
+    /// Whether layers add noise.
+    fn adds_noise(&self) -> bool;
+
     /// Styles of latents, truncated as the options say.
     ///
     /// # Shapes

@@ -12,24 +12,26 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr int64_t CHUNK = 64;  // pixels
+constexpr uint32_t INFINITE = 0x7f800000;
 
 struct Shape {
   float slope, gain, clamp;  // clamp 0: no bound
 };
 
 INLINE Lanes bent(Lanes x, const Shape &shape) {
-  Lanes y = (x > 0.0f ? x : x * shape.slope) * shape.gain;
+  Lanes y = chosen(negative(x), x * shape.slope, x) * shape.gain;
   if (shape.clamp > 0) {
-    y = y > shape.clamp ? Lanes{} + shape.clamp : y;
-    y = y < -shape.clamp ? Lanes{} - shape.clamp : y;
+    Words bound = (Words)(Lanes{} + shape.clamp), size = magnitude(y);
+    Words beyond = below(bound, size) & ~below(Words{} + INFINITE, size);  // not NaN, which stays
+    y = chosen(beyond, (Lanes)(((Words)y & 0x80000000) | bound), y);
   }
   return y;
 }
 
 // What a gradient is multiplied by, known from what came out.
 INLINE Lanes slope_of(Lanes y, const Shape &shape) {
-  Lanes factor = y > 0.0f ? Lanes{} + shape.gain : Lanes{} + shape.gain * shape.slope;
-  if (shape.clamp > 0) factor = (y < shape.clamp) & (y > -shape.clamp) ? factor : Lanes{};
+  Lanes factor = chosen(positive(y), Lanes{} + shape.gain, Lanes{} + shape.gain * shape.slope);
+  if (shape.clamp > 0) factor = chosen(below(magnitude(y), (Words)(Lanes{} + shape.clamp)), factor, Lanes{});
   return factor;
 }
 
@@ -64,11 +66,7 @@ VECTORIZED void backward_pixels(const T *x, const T *y, const T *grad, T *dx, in
       store(dx + at, g * factor);
       sum += g;
       if (along) product += g * load(x + at);
-      if (planes) {
-        float all = 0;
-        for (int64_t lane = 0; lane < LANES; ++lane) all += g[lane];
-        planes[i] += all;
-      }
+      if (planes) planes[i] += total(g);
     }
     store(plain + c, sum);
     if (along) store(along + c, product);

@@ -31,7 +31,7 @@ VECTORIZED void moments(const T *x, int64_t count, int64_t channels, float *mean
   }
 }
 
-INLINE Lanes sloped(Lanes x, Lanes decides, float slope) { return decides > 0.0f ? x : slope * x; }
+INLINE Lanes sloped(Lanes x, Lanes decides, float slope) { return chosen(positive(decides), x, slope * x); }
 
 template <class T>
 VECTORIZED void normalise(const T *x, T *y, int64_t count, int64_t channels, const float *mean, const float *scale,

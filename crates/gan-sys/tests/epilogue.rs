@@ -85,6 +85,32 @@ fn one_pass_is_the_operations_one_by_one() {
     }
 }
 
+/// Zeros of both signs, what lies at the bound and beyond it, what is no number: as LibTorch has it, bit for bit.
+#[test]
+fn the_ends_of_the_range_are_kept() {
+    let ends =
+        [0.0, -0.0, 1.0, -1.0, 3.0, -3.0, f32::MIN_POSITIVE, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+    for kind in [Kind::Float, Kind::BFloat16] {
+        for clamp in [0.0, 1.0] {
+            let x = Tensor::from_slice(&ends).to_kind(kind).reshape([1, 1, 1, 10]).repeat([1, 16, 1, 1]);
+            let epilogue = Epilogue { slope: 0.25, clamp, ..Epilogue::default() };
+            let run = |x: &Tensor| {
+                let x = x.set_requires_grad(true);
+                let y = epilogue.of(&x).expect("an epilogue");
+                let dx = Tensor::run_backward(&[y.sum(Kind::Float)], &[&x], false, false);
+                [y.detach(), dx[0].shallow_clone()]
+            };
+            // At the bound itself LibTorch lets a gradient through.
+            let inner = Tensor::from_slice(&[true, true, clamp == 0.0, true, true, true]).to_kind(kind);
+            let [[wanted, slope], [got, own_slope]] =
+                [run(&x.copy()), run(&channels_last(&x).expect("laid out"))];
+            assert!(got.allclose(&wanted, 0.0, 0.0, true), "{kind:?} {clamp}: {got} {wanted}");
+            let [slope, own_slope] = [slope, own_slope].map(|slope| slope.narrow(3, 0, 6) * &inner);
+            assert!(own_slope.allclose(&slope, 0.0, 0.0, false), "{kind:?} {clamp}: {own_slope} {slope}");
+        }
+    }
+}
+
 #[test]
 fn the_second_derivative_is_that_of_the_operations() {
     tch::manual_seed(2);

@@ -6,12 +6,14 @@ use gan_core::augment::AdaConfig;
 use gan_core::ema::EmaConfig;
 use gan_core::error::Result;
 use gan_core::loss::AdversarialLoss;
-use gan_core::optim::AdamConfig;
+use gan_core::optim::{AdamConfig, Ramp, RampShape};
 use gan_core::settings;
 use gan_core::trainer::TrainConfig;
 
 /// `fmaps` 1 of the authors' program.
 const CHANNEL_BASE: i64 = 32_768;
+/// Images shown in a run of `small-32`.
+const SMALL: u64 = 500_000;
 
 fn adam(lr: f64) -> AdamConfig {
     AdamConfig { beta2: 0.99, ..AdamConfig::new(lr, 0.0) }
@@ -88,7 +90,7 @@ impl Config {
     /// How long a run of a preset is, and how often things happen in it.
     pub fn train(preset: &str) -> TrainConfig {
         match preset {
-            "small-32" => TrainConfig::over(250_000),
+            "small-32" => TrainConfig::over(SMALL),
             "small-64" => TrainConfig::over(1_000_000),
             "cifar" => TrainConfig::over(100_000_000),
             _ => TrainConfig::over(25_000_000),
@@ -114,19 +116,28 @@ impl Config {
             ..Self::default()
         };
         match name {
-            "small-32" => Ok(Self {
-                size: 32,
-                channels: 1,
-                latent: 64,
-                style: 64,
-                channel_base: 1_024,
-                channel_max: 128,
-                batch: 32,
-                path_length: 0.0,
-                r1_gamma: 0.1,
-                ema: EmaConfig::half_life(10_000.0),
-                ..default
-            }),
+            "small-32" => {
+                // Four times the papers' rate, which few steps ask for and many do not bear.
+                let fade = Ramp { to: 0.1, begin: SMALL / 2, end: SMALL, shape: RampShape::Cosine };
+                let adam = AdamConfig { lr_schedule: fade, ..adam(0.01) };
+                Ok(Self {
+                    size: 32,
+                    channels: 1,
+                    latent: 64,
+                    style: 64,
+                    channel_base: 512,
+                    channel_max: 128,
+                    noise: false,
+                    batch: 32,
+                    style_mixing: 0.0,
+                    path_length: 0.0,
+                    r1_gamma: 0.1,
+                    generator_optimizer: adam,
+                    discriminator_optimizer: adam,
+                    ema: EmaConfig::half_life(10_000.0),
+                    ..default
+                })
+            }
             "small-64" => Ok(Self {
                 size: 64,
                 latent: 128,

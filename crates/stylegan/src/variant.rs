@@ -291,6 +291,10 @@ impl Styled for StyleGan {
         self.generator.synthesis.layers()
     }
 
+    fn adds_noise(&self) -> bool {
+        self.config.noise
+    }
+
     fn styles(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
         let network = self.network(options.average);
         no_grad(|| {

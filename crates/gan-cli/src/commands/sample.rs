@@ -105,6 +105,22 @@ pub fn run(args: Args) -> Result<()> {
     let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
     let policy = args.machine.policy()?;
     let gan = located::load(&checkpoint, &policy)?;
+    if args.noise != Noise::Const {
+        let name = gan.name();
+        match gan.styled() {
+            None => {
+                return Err(usage(format!(
+                    "--noise: a {name} has no noise inputs; stylegan and stylegan1 have"
+                )));
+            }
+            Some(styled) if !styled.adds_noise() => {
+                return Err(usage(format!(
+                    "--noise: this {name} was trained without noise inputs (noise = false)"
+                )));
+            }
+            Some(_) => {}
+        }
+    }
     let config = located::config_of(&checkpoint)?;
     let is_points = config.gan.size() == 1;
     if !args.classes.is_empty() {
@@ -112,12 +128,6 @@ pub fn run(args: Args) -> Result<()> {
     }
     if !args.w.is_empty() {
         return of_styles(gan.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
-    }
-    if args.noise != Noise::Const && gan.styled().is_none() {
-        return Err(usage(format!(
-            "--noise: a {} has no noise inputs; stylegan and stylegan1 have",
-            gan.name()
-        )));
     }
     let seeds = if args.seeds.is_empty() { Vec::new() } else { styles::seeds("--seeds", &args.seeds)? };
     let total = match seeds.len() as u64 {

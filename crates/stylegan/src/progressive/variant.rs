@@ -210,6 +210,10 @@ impl Styled for ProgressiveStyleGan {
         self.generator.synthesis.layers()
     }
 
+    fn adds_noise(&self) -> bool {
+        true
+    }
+
     fn styles(&self, z: &Tensor, _: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
         let network = self.network(options.average);
         no_grad(|| {
