@@ -77,7 +77,7 @@ impl Default for Config {
 impl Config {
     /// The presets' names, each with what it is.
     pub const PRESETS: &'static [(&'static str, &'static str)] = &[
-        ("small-32", "32x32, narrow: Fashion-MNIST or other small images in 40 minutes on two cores"),
+        ("small-32", "32x32, narrow: Fashion-MNIST or other small images in 40 minutes on a core"),
         ("small-64", "64x64 colour, narrow: for a CPU and patience, or a small GPU"),
         ("auto", "256x256 colour: what the authors' program chooses by itself on one GPU"),
         ("stylegan2", "1024x1024 colour: StyleGAN2's config F"),
