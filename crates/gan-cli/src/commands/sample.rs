@@ -106,19 +106,13 @@ pub fn run(args: Args) -> Result<()> {
     let policy = args.machine.policy()?;
     let gan = located::load(&checkpoint, &policy)?;
     if args.noise != Noise::Const {
-        let name = gan.name();
-        match gan.styled() {
-            None => {
-                return Err(usage(format!(
-                    "--noise: a {name} has no noise inputs; stylegan and stylegan1 have"
-                )));
-            }
-            Some(styled) if !styled.adds_noise() => {
-                return Err(usage(format!(
-                    "--noise: this {name} was trained without noise inputs (noise = false)"
-                )));
-            }
-            Some(_) => {}
+        let why = match gan.styled().map(|styled| styled.adds_noise()) {
+            None => Some("has no noise inputs; stylegan and stylegan1 have"),
+            Some(false) => Some("trained without noise inputs (noise = false) has none"),
+            Some(true) => None,
+        };
+        if let Some(why) = why {
+            return Err(usage(format!("--noise: a {} {why}", gan.name())));
         }
     }
     let config = located::config_of(&checkpoint)?;
