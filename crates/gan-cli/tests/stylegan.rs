@@ -251,6 +251,10 @@ fn pictures_are_found_again() {
     place.gan(&["project", "run", "own/seed000007.png", "--steps", "2"]).succeeded();
     assert!(is_png(&place.path("run/projected/seed000007/projected.png")), "in the run's folder");
 
+    train(&place, &["--out", "still", "--images", "8", "--set", "noise=false"]).succeeded();
+    let found = place.gan(&["project", "still", "own/seed000007.png", "--steps", "2"]).succeeded();
+    assert_eq!(distances(&found).len(), 2, "no noise of its own: {}", found.out);
+
     let w = ["--w", "first/w.safetensors"];
     let done = place.gan(&[&["sample", "run", "--out", "again.png"][..], &w].concat()).succeeded();
     assert!(!done.err.contains("another network"), "{}", done.err);

@@ -13,7 +13,7 @@ use gan_core::trainer::TrainConfig;
 /// `fmaps` 1 of the authors' program.
 const CHANNEL_BASE: i64 = 32_768;
 /// Images shown in a run of `small-32`.
-const SMALL: u64 = 500_000;
+const SMALL: u64 = 600_000;
 
 fn adam(lr: f64) -> AdamConfig {
     AdamConfig { beta2: 0.99, ..AdamConfig::new(lr, 0.0) }
@@ -127,7 +127,9 @@ impl Config {
                     style: 64,
                     channel_base: 512,
                     channel_max: 128,
+                    discriminator: Architecture::Orig,
                     noise: false,
+                    resample_filter: vec![1.0, 2.0, 1.0],
                     batch: 32,
                     style_mixing: 0.0,
                     path_length: 0.0,

@@ -160,7 +160,12 @@ pub fn run(args: Args) -> Result<()> {
     let at_last = read(&no_grad(|| distance(&found))?)?;
     let styles = projection.styles()?;
     let options = GenerateOptions { average: !args.raw_weights, ..GenerateOptions::default() };
-    let with_own_noise = read(&no_grad(|| distance(&gan.of_styles(&styles, &options)?))?)?;
+    let with_own_noise = if gan.adds_noise() {
+        let own = read(&no_grad(|| distance(&gan.of_styles(&styles, &options)?))?)?;
+        format!("; {own:.4} with the network's own noise")
+    } else {
+        String::new()
+    };
     strip.push(found.shallow_clone());
     for (name, image) in [("target.png", &target), ("projected.png", &found)] {
         let picture = pictures::of_images(image)?.pop().ok_or_else(|| usage("there is no picture"))?;
@@ -171,7 +176,7 @@ pub fn run(args: Args) -> Result<()> {
     let path = folder.join("w.safetensors");
     styles::to_file(&path, styles, (&gan, &named, &options, policy.device))?;
     line(format_args!(
-        "distance ({}): {at_first:.4} at the average style, {at_last:.4} at the end; {with_own_noise:.4} with the network's own noise",
+        "distance ({}): {at_first:.4} at the average style, {at_last:.4} at the end{with_own_noise}",
         eyes.extractor.short_name()
     ));
     line(format_args!(

@@ -23,14 +23,22 @@ impl MinibatchStddev {
     /// Groups that do not divide the batch, or channels that do not divide C; LibTorch's.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let size = x.size();
-        let groups = self.deviations(x)?; // [M, channels]
-        let m = groups.size()[0];
         let ones = vec![1; size.len().saturating_sub(2)];
-        let narrow = [vec![1, m, self.channels], ones].concat();
-        let wide = [&[size[0] / m, m, self.channels], &size[2..]].concat();
-        let added = [&[size[0], self.channels], &size[2..]].concat();
-        let added = groups.f_reshape(narrow)?.f_expand(wide, false)?.f_reshape(added)?;
+        let added = self.of_samples(x)?.f_reshape([&[size[0], self.channels][..], &ones].concat())?;
+        let added = added.f_expand([&[size[0], self.channels], &size[2..]].concat(), false)?;
         Ok(Tensor::f_cat(&[x, &added.f_to_kind(x.kind())?], 1)?)
+    }
+
+    /// [`MinibatchStddev::deviations`] of every sample's group.
+    ///
+    /// # Shapes
+    /// `[N, C, ...]` to `[N, channels]`
+    ///
+    /// # Errors
+    /// As [`MinibatchStddev::forward`].
+    pub fn of_samples(&self, x: &Tensor) -> Result<Tensor> {
+        let groups = self.deviations(x)?; // [M, channels]
+        Ok(groups.f_repeat([x.size()[0] / groups.size()[0], 1])?)
     }
 
     /// The mean over features of sqrt(variance over the group + 1e-8), the variance biased.
@@ -56,7 +64,10 @@ impl MinibatchStddev {
             return Err(Error::config("minibatch_stddev.channels", why));
         }
         let grouped = precise(x)?.f_reshape([group, n / group, self.channels, -1])?; // [G, M, channels, rest]
-        let deviation = grouped.f_var_dim(0, false, false)?.f_add_scalar(1e-8)?.f_sqrt()?; // [M, channels, rest]
+        let mean = |x: &Tensor, keep| x.f_mean_dim([0i64].as_slice(), keep, None);
+        // LibTorch's variance over a first dimension goes number by number.
+        let squares = grouped.f_sub(&mean(&grouped, true)?)?.f_square()?;
+        let deviation = mean(&squares, false)?.f_add_scalar(1e-8)?.f_sqrt()?; // [M, channels, rest]
         Ok(deviation.f_mean_dim(-1, false, None)?)
     }
 }
