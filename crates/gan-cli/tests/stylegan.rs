@@ -143,7 +143,7 @@ fn a_run_begins_with_another_s_weights() {
         ("b16.fromrgb.weight", false),
         ("b16.conv0.bias", false),
         ("b16.conv1.weight", false),
-        ("b16.skip.weight", true),
+        ("b8.conv0.weight", true),
         ("b4.out.weight", true),
     ] {
         let [before, after] = ["many", "few"].map(|run| {
