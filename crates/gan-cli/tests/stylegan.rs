@@ -143,7 +143,7 @@ fn a_run_begins_with_another_s_weights() {
         ("b16.fromrgb.weight", false),
         ("b16.conv0.bias", false),
         ("b16.conv1.weight", false),
-        ("b8.conv0.weight", true),
+        ("b16.skip.weight", true),
         ("b4.out.weight", true),
     ] {
         let [before, after] = ["many", "few"].map(|run| {
@@ -164,7 +164,7 @@ fn a_run_begins_with_another_s_weights() {
     let done = begin("classes", &["--set", "conditional=true"]).succeeded();
     assert!(done.err.contains("new are mapping.embed.weight"), "{}", done.err);
 
-    begin("x", &["--set", "freeze_discriminator=6"]).refused(2, &["6 layers, of 5"]);
+    begin("x", &["--set", "freeze_discriminator=8"]).refused(2, &["8 layers, of 7"]);
     place.gan(&["train", "stylegan", "--from", "none", "--out", "x"]).refused(1, &["none"]);
     place
         .gan(&["train", "dcgan", "--from", "many", "--out", "x"])
