@@ -81,10 +81,12 @@ impl Discriminator {
             let (next, smaller) = block.forward(x, image)?;
             (x, image) = (Some(next), smaller);
         }
-        let x = x.ok_or_else(|| Error::config("stylegan", "the discriminator has no block"))?;
-        let x = self.epilogue.features(&x, &image)?;
         let _precise = full_precision(images.device())?;
-        let outputs = self.epilogue.outputs(&x.f_to_kind(Kind::Float)?)?; // [N, 1] or [N, embedding]
+        let x = match x {
+            Some(x) => x.f_to_kind(Kind::Float)?,
+            None => return Err(Error::config("stylegan", "the discriminator has no block")),
+        };
+        let outputs = self.epilogue.forward(&x, &image)?; // [N, 1] or [N, embedding]
         let Some(mapping) = &self.mapping else { return Ok(outputs.f_squeeze_dim(1)?) };
         let classes = mapping.of_labels(labels)?;
         let scale = 1.0 / (classes.size()[1] as f64).sqrt();
@@ -200,7 +202,6 @@ struct Epilogue {
     conv: Conv,
     hidden: Dense,
     out: Dense,
-    full_precision: bool,
 }
 
 impl Epilogue {
@@ -221,29 +222,18 @@ impl Epilogue {
         let options = DenseOptions { activation, ..Dense::LINEAR };
         let hidden = Dense::new(scope.sub("fc"), channels * pixels, channels, options)?;
         let out = Dense::new(scope.sub("out"), channels, embedding.max(1), Dense::LINEAR)?;
-        let full_precision = i64::from(layout.doublings) >= config.bf16_resolutions;
-        Ok(Self { from_rgb, stddev, conv, hidden, out, full_precision })
+        Ok(Self { from_rgb, stddev, conv, hidden, out })
     }
 
-    /// # Shapes
-    /// `x` `[N, C, H, W]` of the block above and `image` `[N, channels, H, W]`; out `[N, C H W]`
-    fn features(&self, x: &Tensor, image: &Tensor) -> Result<Tensor> {
-        let _precise = self.full_precision.then(|| full_precision(x.device())).transpose()?;
-        let x = if self.full_precision { x.f_to_kind(Kind::Float)? } else { x.shallow_clone() };
+    fn forward(&self, x: &Tensor, image: &Tensor) -> Result<Tensor> {
         let x = match &self.from_rgb {
             Some(layer) => x.f_add(&layer.forward(image, 1.0)?)?,
-            None => x,
+            None => x.shallow_clone(),
         };
         let y = match &self.stddev {
             Some(stddev) => self.conv.forward_with(&x, &stddev.of_samples(&x)?)?,
             None => self.conv.forward(&x, 1.0)?,
         };
-        Ok(y.f_flatten(1, -1)?)
-    }
-
-    /// # Shapes
-    /// `[N, C H W]` to `[N, 1]` or `[N, embedding]`
-    fn outputs(&self, x: &Tensor) -> Result<Tensor> {
-        self.out.forward(&self.hidden.forward(x)?)
+        self.out.forward(&self.hidden.forward(&y.f_flatten(1, -1)?)?) // of [N, C H W]
     }
 }
