@@ -226,14 +226,14 @@ impl Epilogue {
     }
 
     fn forward(&self, x: &Tensor, image: &Tensor) -> Result<Tensor> {
-        let x = match &self.from_rgb {
+        let mut x = match &self.from_rgb {
             Some(layer) => x.f_add(&layer.forward(image, 1.0)?)?,
             None => x.shallow_clone(),
         };
-        let y = match &self.stddev {
-            Some(stddev) => self.conv.forward_with(&x, &stddev.of_samples(&x)?)?,
-            None => self.conv.forward(&x, 1.0)?,
-        };
-        self.out.forward(&self.hidden.forward(&y.f_flatten(1, -1)?)?) // of [N, C H W]
+        if let Some(stddev) = &self.stddev {
+            x = stddev.forward(&x)?;
+        }
+        let x = self.conv.forward(&x, 1.0)?.f_flatten(1, -1)?; // [N, C H W]
+        self.out.forward(&self.hidden.forward(&x)?)
     }
 }

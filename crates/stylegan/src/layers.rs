@@ -108,31 +108,10 @@ impl Conv {
     /// # Shapes
     /// `[N, inputs, H, W]` to `[N, outputs, H, W]`, or twice or half of it
     pub fn forward(&self, x: &Tensor, gain: f64) -> Result<Tensor> {
+        let ConvOptions { activation, to, clamp, .. } = self.options;
         let weight = self.weight.f_mul_scalar(self.weight_gain)?;
-        self.finished(&resampled(x, &weight, &self.filter, self.options.to)?, gain)
-    }
-
-    /// [`Conv::forward`] at one resolution, where the last inputs are the same all over an image. They are convolved apart, so
-    /// that the others fill vectors.
-    ///
-    /// # Shapes
-    /// `x` `[N, inputs - K, H, W]`, `even` `[N, K]`; out `[N, outputs, H, W]`
-    pub fn forward_with(&self, x: &Tensor, even: &Tensor) -> Result<Tensor> {
-        let weight = self.weight.f_mul_scalar(self.weight_gain)?;
-        let (n, inputs, height, width) = x.size4()?;
-        let k = even.size()[1];
-        let own = weight.f_narrow(1, 0, inputs)?.f_contiguous()?;
-        let y = resampled(x, &own, &self.filter, Resolution::Same)?;
-        let ones = Tensor::f_eye(k, (x.kind(), x.device()))?.f_reshape([k, k, 1, 1])?;
-        let ones = ones.f_expand([k, k, height, width], false)?;
-        let planes = resampled(&ones, &weight.f_narrow(1, inputs, k)?, &self.filter, Resolution::Same)?; // [K, outputs, H, W]
-        let planes = even.f_to_kind(planes.kind())?.f_matmul(&planes.f_flatten(1, -1)?)?; // [N, outputs H W]
-        self.finished(&y.f_add(&planes.f_reshape([n, -1, height, width])?.f_to_kind(y.kind())?)?, 1.0)
-    }
-
-    fn finished(&self, y: &Tensor, gain: f64) -> Result<Tensor> {
-        let ConvOptions { activation, clamp, .. } = self.options;
-        activation.apply(y, self.bias.as_ref(), activation.gain() * gain, clamp * gain)
+        let y = resampled(x, &weight, &self.filter, to)?;
+        activation.apply(&y, self.bias.as_ref(), activation.gain() * gain, clamp * gain)
     }
 }
 
@@ -179,41 +158,4 @@ pub(crate) fn resampled(x: &Tensor, weight: &Tensor, filter: &Tensor, to: Resolu
 pub(crate) fn normalized(x: &Tensor) -> Result<Tensor> {
     let square = x.f_square()?.f_mean_dim([1i64].as_slice(), true, Kind::Float)?;
     Ok(x.f_mul(&square.f_add_scalar(1e-8)?.f_rsqrt()?)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use gan_core::device::DevicePolicy;
-    use gan_core::nn::Parameters;
-    use gan_core::random::Streams;
-    use tch::Device;
-
-    #[test]
-    fn even_inputs_are_convolved_as_all_others() {
-        let mut parameters = Parameters::new(&DevicePolicy::reference(), 1);
-        let filter = Tensor::ones([1, 1], (Kind::Float, Device::Cpu));
-        let options = ConvOptions {
-            kernel: 3,
-            bias: true,
-            activation: Activation::Lrelu,
-            to: Resolution::Same,
-            clamp: 0.0,
-        };
-        let conv = Conv::new(parameters.root(), 7, 5, options, &filter).expect("a layer");
-        let streams = Streams::new(1, 0, 0, Device::Cpu);
-        let drawn =
-            |name: &str, size: &[i64]| streams.normal(name, size).expect("numbers").set_requires_grad(true);
-        let (x, even) = (drawn("x", &[3, 5, 4, 6]), drawn("even", &[3, 2]));
-        let beside = Tensor::cat(&[&x, &even.reshape([3, 2, 1, 1]).expand([3, 2, 4, 6], false)], 1);
-        let (apart, together) =
-            (conv.forward_with(&x, &even).expect("images"), conv.forward(&beside, 1.0).expect("images"));
-        assert!(apart.allclose(&together, 1e-5, 1e-6, false));
-        let gradients = |y: &Tensor| {
-            Tensor::run_backward(&[y.square().sum(Kind::Float)], &[&x, &even, &conv.weight], false, false)
-        };
-        for (a, b) in gradients(&apart).iter().zip(&gradients(&together)) {
-            assert!(a.allclose(b, 1e-4, 1e-5, false), "{a:?} {b:?}");
-        }
-    }
 }

@@ -23,22 +23,14 @@ impl MinibatchStddev {
     /// Groups that do not divide the batch, or channels that do not divide C; LibTorch's.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let size = x.size();
-        let ones = vec![1; size.len().saturating_sub(2)];
-        let added = self.of_samples(x)?.f_reshape([&[size[0], self.channels][..], &ones].concat())?;
-        let added = added.f_expand([&[size[0], self.channels], &size[2..]].concat(), false)?;
-        Ok(Tensor::f_cat(&[x, &added.f_to_kind(x.kind())?], 1)?)
-    }
-
-    /// [`MinibatchStddev::deviations`] of every sample's group.
-    ///
-    /// # Shapes
-    /// `[N, C, ...]` to `[N, channels]`
-    ///
-    /// # Errors
-    /// As [`MinibatchStddev::forward`].
-    pub fn of_samples(&self, x: &Tensor) -> Result<Tensor> {
         let groups = self.deviations(x)?; // [M, channels]
-        Ok(groups.f_repeat([x.size()[0] / groups.size()[0], 1])?)
+        let m = groups.size()[0];
+        let ones = vec![1; size.len().saturating_sub(2)];
+        let narrow = [vec![1, m, self.channels], ones].concat();
+        let wide = [&[size[0] / m, m, self.channels], &size[2..]].concat();
+        let added = [&[size[0], self.channels], &size[2..]].concat();
+        let added = groups.f_reshape(narrow)?.f_expand(wide, false)?.f_reshape(added)?;
+        Ok(Tensor::f_cat(&[x, &added.f_to_kind(x.kind())?], 1)?)
     }
 
     /// The mean over features of sqrt(variance over the group + 1e-8), the variance biased.
