@@ -26,6 +26,8 @@ const SMALL: &[&str] = &[
     "noise=true",
     "--set",
     "style_mixing=0.9",
+    "--set",
+    "discriminator=resnet",
     // A fading rate would follow --images.
     "--set",
     "generator_optimizer.lr_schedule.to=1",
@@ -165,6 +167,7 @@ fn a_run_begins_with_another_s_weights() {
     assert!(done.err.contains("new are mapping.embed.weight"), "{}", done.err);
 
     begin("x", &["--set", "freeze_discriminator=8"]).refused(2, &["8 layers, of 7"]);
+    begin("x", &["--set", "output=relu"]).refused(2, &["stylegan.output", "linear, tanh"]);
     place.gan(&["train", "stylegan", "--from", "none", "--out", "x"]).refused(1, &["none"]);
     place
         .gan(&["train", "dcgan", "--from", "many", "--out", "x"])

@@ -47,6 +47,8 @@ pub struct Config {
     pub channel_max: i64,
     /// How the generator's resolutions come together.
     pub generator: Architecture,
+    /// What colours go through last.
+    pub output: Output,
     /// How the discriminator's do.
     pub discriminator: Architecture,
     /// The activation of the discriminator's blocks.
@@ -115,6 +117,28 @@ pub enum Architecture {
     Skip,
     /// Residual blocks.
     Resnet,
+}
+
+/// What the generator's colours go through last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Nothing, as in the papers.
+    #[default]
+    Linear,
+    /// The hyperbolic tangent: for pictures with much pure black or white, which sums of colours only come near.
+    Tanh,
+}
+
+impl Output {
+    /// # Shapes
+    /// `image` any; out alike
+    pub(crate) fn of(self, image: Tensor) -> Result<Tensor> {
+        match self {
+            Self::Linear => Ok(image),
+            Self::Tanh => Ok(image.f_tanh()?),
+        }
+    }
 }
 
 impl Config {

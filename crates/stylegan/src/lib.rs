@@ -28,7 +28,7 @@ pub mod variant;
 pub use gan_core;
 
 pub use activation::Activation;
-pub use config::{Architecture, Config, LabelSampling};
+pub use config::{Architecture, Config, LabelSampling, Output};
 pub use discriminator::Discriminator;
 pub use generator::{Generator, Psi};
 pub use mapping::Mapping;

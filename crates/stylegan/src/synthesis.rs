@@ -4,7 +4,7 @@
 use crate::activation::SLOPE;
 use crate::layers::{Conv, ConvOptions, Dense, DenseOptions, Resolution, STANDARD_NORMAL, resampled};
 use crate::layout::Layout;
-use crate::{Activation, Architecture, Config};
+use crate::{Activation, Architecture, Config, Output};
 use gan_core::device::full_precision;
 use gan_core::error::{Error, Result};
 use gan_core::nn::{Epilogue, Fir, Init, Scope, upfirdn2d};
@@ -53,6 +53,7 @@ impl<'a> LayerNoise<'a> {
 #[derive(Debug)]
 pub struct Synthesis {
     blocks: Vec<Block>,
+    output: Output,
     style: i64,
 }
 
@@ -67,7 +68,7 @@ impl Synthesis {
             .levels()
             .map(|level| Block::new(scope.sub(Layout::name(level)), config, &layout, level))
             .collect::<Result<_>>()?;
-        Ok(Self { blocks, style: config.style })
+        Ok(Self { blocks, output: config.output, style: config.style })
     }
 
     /// Layers that are told a style each, the last one to colours included: `num_ws`.
@@ -90,7 +91,8 @@ impl Synthesis {
             (x, image) = (Some(next), colours);
             at += block.convolutions();
         }
-        image.ok_or_else(|| Error::config("stylegan", "the synthesis network has no block"))
+        let image = image.ok_or_else(|| Error::config("stylegan", "the synthesis network has no block"))?;
+        self.output.of(image)
     }
 }
 

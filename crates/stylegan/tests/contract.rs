@@ -13,9 +13,10 @@ use gan_testkit::replay::{self, Recorded};
 use gan_testkit::{device, reference};
 use serde_json::Value;
 use stylegan::{
-    Activation, Architecture, Config, Discriminator, Generator, LabelSampling, LayerNoise, Psi, StyleGan,
+    Activation, Architecture, Config, Discriminator, Generator, LabelSampling, LayerNoise, Output, Psi,
+    StyleGan,
 };
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 fn named(count: i64) -> Vec<String> {
     (0..count).map(|class| format!("class {class}")).collect()
@@ -77,8 +78,27 @@ fn the_contract_is_kept() {
         path_length: 0.0,
         r1_gamma: 0.0,
         minibatch_channels: 0,
+        output: Output::Tanh,
         ..tiny()
     });
+}
+
+#[test]
+fn images_go_through_the_tangent_last() {
+    let images = |generator, output| {
+        let mut weights = Parameters::new(&reference(), 3);
+        let config = Config { generator, output, ..tiny() };
+        let generator = Generator::new(weights.root(), &config).expect("generator");
+        let styles =
+            generator.mapping.styles(&(Tensor::ones([2, 8], (Kind::Float, Device::Cpu)) * 3.0), None);
+        let styles = generator.for_all_layers(&styles.expect("styles")).expect("for all layers");
+        generator.forward(&styles, LayerNoise::Const).expect("images")
+    };
+    for generator in [Architecture::Orig, Architecture::Skip, Architecture::Resnet] {
+        let (linear, bounded) = (images(generator, Output::Linear), images(generator, Output::Tanh));
+        assert!(linear.abs().max().double_value(&[]) > 1e-3);
+        assert_eq!((linear.tanh() - bounded).abs().max().double_value(&[]), 0.0);
+    }
 }
 
 /// The settings of a recording.
