@@ -19,6 +19,7 @@ Cases
     stylegan-32-f32-regs  R1 and path lengths in every step, for amortised time (see stylegan.py); stylegan-32-bf16-regs
     stylegan-32-f32-ada  the plain case with the augmentations bgc at a probability of 0.5
     stylegan-64-f32  64x64x3, residual discriminator, 8 mapping layers; regularisers in step 0 alone
+    stylegan-64-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
     stylegan-sample  256 images of its generator in evaluation mode, 16 at a time
     cyclegan-128-f32  CycleGAN in the original's form: 6 residual blocks, 128x128x3, generators 32 wide, batch 1
     cyclegan-128-bf16  the same, made to be run with --mode bf16 (its default) beside --mode eager
@@ -500,8 +501,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of pictures for the case `loader`")
     parser.add_argument("--workers", type=int, default=2, help="processes that load, for the case `loader`")
     options = parser.parse_args()
-    in_bf16 = ("dcgan-64-bf16", "biggan-32-bf16", "cyclegan-128-bf16", "stylegan-32-bf16", "stylegan-32-bf16-regs")
-    mode = options.mode or ("bf16" if options.case in in_bf16 else "eager")
+    in_bf16 = options.case.endswith(("-bf16", "-bf16-regs")) and options.case != "inception-bf16"
+    mode = options.mode or ("bf16" if in_bf16 else "eager")
 
     torch.set_num_threads(options.threads)
     torch.set_default_device(options.device)

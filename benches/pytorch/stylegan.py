@@ -43,6 +43,7 @@ TRAINING = {
     "stylegan-32-bf16-regs": {**SMALL, "r1_interval": 1, "path_interval": 1},
     "stylegan-32-f32-ada": {**SMALL, "augmented": 0.5},
     "stylegan-64-f32": LARGE,
+    "stylegan-64-bf16": LARGE,
 }
 
 

@@ -73,6 +73,9 @@ pub enum Case {
     /// StyleGAN2 with a residual discriminator: 64x64x3, batch 16; regularisers in step 0 alone.
     #[value(name = "stylegan-64-f32")]
     Stylegan64F32,
+    /// The same in bf16.
+    #[value(name = "stylegan-64-bf16")]
+    Stylegan64Bf16,
     /// 256 images of its generator, 16 at a time.
     #[value(name = "stylegan-sample")]
     StyleganSample,
@@ -158,6 +161,7 @@ impl Work {
                 | Case::Cyclegan128Bf16
                 | Case::Stylegan32Bf16
                 | Case::Stylegan32Bf16Regs
+                | Case::Stylegan64Bf16
         );
         let named = if in_bf16 { "bf16" } else { "f32" };
         let precision = options.precision.as_deref().unwrap_or(named);
@@ -288,7 +292,7 @@ fn of_styles(case: Case) -> Option<stylegan::Config> {
         Case::Stylegan32F32 | Case::Stylegan32Bf16 => Some(sampling::stylegan_32(sampling::NEVER)),
         Case::Stylegan32F32Regs | Case::Stylegan32Bf16Regs => Some(sampling::stylegan_32(1)),
         Case::Stylegan32F32Ada => Some(sampling::stylegan_32_ada()),
-        Case::Stylegan64F32 => Some(sampling::stylegan_64()),
+        Case::Stylegan64F32 | Case::Stylegan64Bf16 => Some(sampling::stylegan_64()),
         _ => None,
     }
 }

@@ -18,7 +18,7 @@ const TRAINING: Comparison = Comparison { case: "", ours: &[], theirs: &[], bloc
 const METRIC: Comparison = Comparison { block: 1, memory: None, ..TRAINING };
 
 /// Time per iteration: theirs / ours.
-pub const COMPARISONS: [Comparison; 27] = [
+pub const COMPARISONS: [Comparison; 28] = [
     Comparison { case: "dcgan-64-f32", theirs: &[("eager", 1.35), ("compile", 1.0)], ..TRAINING },
     Comparison { case: "dcgan-64-bf16", theirs: &[("eager", 2.2), ("bf16", 1.2)], ..TRAINING },
     Comparison { case: "dcgan-32-f32", theirs: &[("eager", 1.5), ("compile", 1.0)], block: 3, ..TRAINING },
@@ -43,6 +43,7 @@ pub const COMPARISONS: [Comparison; 27] = [
     },
     Comparison { case: "stylegan-32-f32-ada", theirs: &[("eager", 1.5)], block: 1, ..TRAINING },
     Comparison { case: "stylegan-64-f32", theirs: &[("eager", 1.5)], block: 1, ..TRAINING },
+    Comparison { case: "stylegan-64-bf16", theirs: &[("eager", 2.2), ("bf16", 1.2)], block: 1, ..TRAINING },
     Comparison { case: "stylegan-sample", theirs: &[("eager", 1.5)], ..METRIC },
     Comparison { case: "translate-1024", theirs: &[("eager", 1.3)], ..METRIC },
     Comparison { case: "translate-1024-tiled", theirs: &[("eager", 1.0)], memory: Some(0.8), ..METRIC },
