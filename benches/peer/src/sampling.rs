@@ -1,14 +1,14 @@
 //! Cases of latents, or of classes, to images.
 
 use anyhow::Result;
-use biggan::BigGan;
 use gan_core::augment::AdaConfig;
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
+use gan_core::nn::Parameters;
 use gan_core::random::Streams;
 use gan_core::tensor::range;
 use gan_core::variant::{Generate, GenerateOptions};
-use stylegan::{Architecture, StyleGan};
+use stylegan::Architecture;
 
 use crate::case;
 
@@ -51,9 +51,9 @@ pub fn stylegan_64() -> stylegan::Config {
     }
 }
 
-/// Images of a generator in bytes, as many at a time as a batch has.
+/// Images of a generator in bytes, as many at a time as a batch has: of one alone, as `gan sample` loads it.
 pub struct Sampling {
-    gan: Box<dyn Generate>,
+    generator: Box<dyn Generate>,
     images: i64,
     batch: i64,
     policy: DevicePolicy,
@@ -65,25 +65,28 @@ impl Sampling {
     pub fn of_classes(policy: DevicePolicy) -> Result<Self> {
         let config = cifar10()?;
         let batch = config.batch;
-        let gan = Box::new(BigGan::new(config, &policy, 1)?);
-        Ok(Self { gan, images: 1_000, batch, policy, done: 0 })
+        let mut weights = Parameters::new(&policy, 1);
+        let classes = config.classes.len() as i64;
+        let generator = biggan::Generator::new(weights.root().frozen(true), &config, classes)?;
+        Ok(Self { generator: Box::new(generator), images: 1_000, batch, policy, done: 0 })
     }
 
     /// 256 images of [`stylegan_64`]'s generator.
     pub fn of_styles(policy: DevicePolicy) -> Result<Self> {
         let config = stylegan_64();
         let batch = config.batch;
-        let gan = Box::new(StyleGan::new(config, &policy, 1)?);
-        Ok(Self { gan, images: 256, batch, policy, done: 0 })
+        let mut weights = Parameters::new(&policy, 1);
+        let generator = stylegan::Generator::new(weights.root().frozen(true), &config)?;
+        Ok(Self { generator: Box::new(generator), images: 256, batch, policy, done: 0 })
     }
 
     /// All images once, in bytes.
     pub fn iteration(&mut self) -> Result<()> {
         for _ in 0..self.images / self.batch {
             let noise = Streams::new(1, 0, self.done, self.policy.device);
-            let z = noise.normal("latent", &[vec![self.batch], self.gan.latent_shape()].concat())?;
-            let labels = self.gan.draw_labels(&noise, self.batch)?;
-            let images = self.gan.generate(&z, labels.as_ref(), &GenerateOptions::default())?;
+            let z = noise.normal("latent", &[vec![self.batch], self.generator.latent_shape()].concat())?;
+            let labels = self.generator.draw_labels(&noise, self.batch)?;
+            let images = self.generator.generate(&z, labels.as_ref(), &GenerateOptions::default())?;
             let _made = range::to_bytes(&images)?;
             self.done += 1;
         }

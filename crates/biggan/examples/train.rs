@@ -5,7 +5,7 @@ use biggan::gan_core::data::Synthetic;
 use biggan::gan_core::device::DevicePolicy;
 use biggan::gan_core::error::Result;
 use biggan::gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
-use biggan::gan_core::variant::{Generate, GenerateOptions};
+use biggan::gan_core::variant::{GenerateOptions, ImageGan, Weights};
 use biggan::{BigGan, Config};
 use tch::{Kind, Tensor};
 
@@ -23,12 +23,13 @@ fn main() -> Result<()> {
     let trainer = Trainer::new(train, policy, run, Identity::of(&gan, &config)?)?;
     trainer.run(&mut gan, &mut data)?;
 
+    let generator = gan.generator(Weights::Averaged);
     let z = Tensor::randn([2, 128], (Kind::Float, policy.device));
     let labels = Tensor::from_slice(&[0i64, 1]).to_device(policy.device);
     for truncation in [None, Some(0.5)] {
         let options = GenerateOptions { truncation, ..GenerateOptions::default() };
-        let images = gan.generate(&z, Some(&labels), &options)?;
-        for (name, image) in gan.class_names().iter().zip(images.unbind(0)) {
+        let images = generator.generate(&z, Some(&labels), &options)?;
+        for (name, image) in generator.class_names().iter().zip(images.unbind(0)) {
             let mean = image.mean(Kind::Float).double_value(&[]);
             println!("{name}, truncation {truncation:?}: {:?}, mean {mean:.3}", image.size());
         }

@@ -1,15 +1,16 @@
 //! The generator: a latent and a class to an image.
 
 use crate::block::{GeneratorBlock, Shape, attention_after};
-use crate::config::{Config, Form};
+use crate::config::{Config, Form, Truncation};
 use crate::layout::{self, BOTTOM};
-use gan_core::error::Result;
+use gan_core::error::{Error, Result};
 use gan_core::nn::{
     Condition, ConditionalNormOptions, Conv2d, ConvOptions, Embedding, GainBatchNorm2d, Linear, Mode, Scope,
     SelfAttention,
 };
 use gan_core::tensor::guard::shape;
-use tch::Tensor;
+use gan_core::variant::{Generate, GenerateOptions};
+use tch::{Tensor, no_grad};
 
 /// A linear layer, residual blocks that are told the class and a piece of the latent, and a convolution to the image.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Generator {
     norm: GainBatchNorm2d,
     image: Conv2d,
     latent: i64,
+    classes: Vec<String>,
+    truncation: Truncation,
     /// How the latent reaches the blocks.
     told: Told,
     /// Channels of the first stage.
@@ -98,6 +101,8 @@ impl Generator {
             norm: GainBatchNorm2d::new(output.sub(0), channels, statistics, config.norm_eps)?,
             image: Conv2d::new(output.sub(2), channels, config.channels, around, weight)?,
             latent: config.latent,
+            classes: config.classes.clone(),
+            truncation: config.truncation,
             told,
             first,
         })
@@ -138,4 +143,29 @@ impl Generator {
         let h = self.norm.forward(&h, mode)?.f_relu_()?;
         Ok(self.image.forward_in(&h, mode)?.f_tanh()?)
     }
+}
+
+impl Generate for Generator {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.latent]
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Truncation is what [`Truncation`] says, from above 0 to 2.
+    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        let labels = labels_in(labels)?;
+        let z = match options.truncation {
+            Some(threshold) => self.truncation.apply(z, threshold)?,
+            None => z.shallow_clone(),
+        };
+        no_grad(|| self.forward(&z, labels, Mode::Eval))
+    }
+}
+
+/// Every image of this GAN has a class.
+pub(crate) fn labels_in(labels: Option<&Tensor>) -> Result<&Tensor> {
+    labels.ok_or_else(|| Error::config("labels", "are missing: every image of this GAN has a class"))
 }

@@ -1,5 +1,6 @@
 //! The pair of networks and one whole training step.
 
+use crate::generator::labels_in;
 use crate::{Config, Discriminator, Generator, LabelSampling, NormStatistics};
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
@@ -10,7 +11,8 @@ use gan_core::player::Player;
 use gan_core::random::Streams;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::{ANY, shape};
-use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
+use gan_core::trainer::Checkpoint;
+use gan_core::variant::{Generate, ImageGan, Panel, PreviewCtx, StateVisitor, Variant, Weights};
 use tch::{Tensor, no_grad};
 
 /// A BigGAN in training.
@@ -41,6 +43,21 @@ impl BigGan {
             |scope| Discriminator::new(scope, &config, classes),
         )?;
         Ok(Self { config, pair })
+    }
+
+    /// The generator of a checkpoint alone, without what trains it.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::network`].
+    pub fn load_generator(
+        config: &Config,
+        policy: &DevicePolicy,
+        checkpoint: &Checkpoint,
+        weights: Weights,
+    ) -> Result<Generator> {
+        checkpoint.network(("biggan", "generator"), weights, policy, |scope| {
+            Generator::new(scope, config, config.classes.len() as i64)
+        })
     }
 
     /// What it is made of.
@@ -121,28 +138,13 @@ impl Variant for BigGan {
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
-        Ok(vec![ctx.rows_of_labels(self)?])
+        Ok(vec![ctx.rows_of_labels(self.generator(Weights::Averaged))?])
     }
 }
 
-impl Generate for BigGan {
-    fn latent_shape(&self) -> Vec<i64> {
-        vec![self.config.latent]
-    }
-
-    fn class_names(&self) -> &[String] {
-        &self.config.classes
-    }
-
-    /// Truncation is what [`crate::Truncation`] says, from above 0 to 2.
-    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        let labels = labels_in(labels)?;
-        let z = match options.truncation {
-            Some(threshold) => self.config.truncation.apply(z, threshold)?,
-            None => z.shallow_clone(),
-        };
-        let options = GenerateOptions { truncation: None, ..*options };
-        self.pair.generate(&z, &options, |generator, z| generator.forward(z, labels, Mode::Eval))
+impl ImageGan for BigGan {
+    fn generator(&self, weights: Weights) -> &dyn Generate {
+        self.pair.generator(weights)
     }
 
     /// Each class as often as the others; of the average, where there is one, as well.
@@ -153,16 +155,11 @@ impl Generate for BigGan {
         }
         for _ in 0..batches {
             let z = noise.normal("latent", &[size, self.config.latent])?;
-            let labels = noise.integers("labels", self.classes(), &[size])?;
+            let labels = noise.integers("labels", self.config.classes.len() as i64, &[size])?;
             for generator in self.pair.generators() {
                 let _ = no_grad(|| generator.forward(&z, &labels, Mode::Standing))?;
             }
         }
         Ok(())
     }
-}
-
-/// Every draw of this variant has labels.
-fn labels_in(labels: Option<&Tensor>) -> Result<&Tensor> {
-    labels.ok_or_else(|| Error::config("labels", "are missing: every image of this GAN has a class"))
 }

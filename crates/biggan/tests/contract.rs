@@ -10,7 +10,7 @@ use gan_core::nn::{Mode, Parameters, SpectralNorm};
 use gan_core::optim::AdamConfig;
 use gan_core::regularizer::Orthogonal;
 use gan_core::tensor::file::Named;
-use gan_core::variant::{Generate, GenerateOptions, Variant};
+use gan_core::variant::{GenerateOptions, ImageGan, Variant, Weights};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
@@ -44,9 +44,13 @@ fn tiny() -> Config {
 fn check(config: &Config) {
     let policy = contract::policy();
     let shape = [config.batch, 2, config.size, config.size];
-    contract::check(&Subject {
+    let subject = Subject {
         variant: &|seed| BigGan::new(config.clone(), &policy, seed).expect("biggan"),
         source: &|| Box::new(Synthetic::new(shape, 3, 5, device())),
+    };
+    contract::check(&subject);
+    contract::check_generator(&subject, &|checkpoint, weights| {
+        BigGan::load_generator(config, &policy, checkpoint, weights)
     });
 }
 
@@ -98,15 +102,16 @@ fn every_size_and_form_fits_together() {
                 ..tiny()
             };
             let gan = BigGan::new(config, &reference(), 1).expect("biggan");
+            let generator = gan.generator(Weights::Averaged);
             let z = Tensor::zeros([2, 2520], (Kind::Float, device()));
             let labels = Tensor::from_slice(&[0i64, 2]).to_device(device());
-            let images = gan.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images");
+            let images = generator.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images");
             assert_eq!(images.size(), [2, 2, size, size]);
             assert_eq!(gan.judge(&images, Some(&labels)).expect("a judge").expect("logits").size(), [2]);
             assert!(gan.judge(&z, Some(&labels)).expect("a judge").is_err());
-            assert!(gan.generate(&z, None, &GenerateOptions::default()).is_err());
+            assert!(generator.generate(&z, None, &GenerateOptions::default()).is_err());
             let far = GenerateOptions { truncation: Some(3.0), ..GenerateOptions::default() };
-            let error = gan.generate(&z, Some(&labels), &far).expect_err("too far").to_string();
+            let error = generator.generate(&z, Some(&labels), &far).expect_err("too far").to_string();
             assert!(error.contains("at most 2"), "{error}");
         }
     }

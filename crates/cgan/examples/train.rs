@@ -5,7 +5,7 @@ use cgan::gan_core::data::Synthetic;
 use cgan::gan_core::device::DevicePolicy;
 use cgan::gan_core::error::Result;
 use cgan::gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
-use cgan::gan_core::variant::{Generate, GenerateOptions};
+use cgan::gan_core::variant::{GenerateOptions, ImageGan, Weights};
 use cgan::{Cgan, Config};
 use tch::{Kind, Tensor};
 
@@ -22,10 +22,11 @@ fn main() -> Result<()> {
     let trainer = Trainer::new(train, policy, run, Identity::of(&gan, &config)?)?;
     trainer.run(&mut gan, &mut data)?;
 
+    let generator = gan.generator(Weights::Averaged);
     let z = Tensor::randn([2, 100], (Kind::Float, policy.device));
     let labels = Tensor::from_slice(&[0i64, 1]).to_device(policy.device);
-    let images = gan.generate(&z, Some(&labels), &GenerateOptions::default())?;
-    for (name, image) in gan.class_names().iter().zip(images.unbind(0)) {
+    let images = generator.generate(&z, Some(&labels), &GenerateOptions::default())?;
+    for (name, image) in generator.class_names().iter().zip(images.unbind(0)) {
         println!("{name}: {:?}, mean {:.3}", image.size(), image.mean(Kind::Float).double_value(&[]));
     }
     Ok(())

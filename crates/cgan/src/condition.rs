@@ -57,6 +57,17 @@ impl Conditions {
         Ok(Self { kind, with_none: config.label_dropout > 0.0 })
     }
 
+    /// The same, for another owner.
+    pub(crate) fn shared(&self) -> Self {
+        let kind = match &self.kind {
+            Kinds::Classes(count) => Kinds::Classes(*count),
+            Kinds::Attributes { low, factor } => {
+                Kinds::Attributes { low: low.shallow_clone(), factor: factor.shallow_clone() }
+            }
+        };
+        Self { kind, with_none: self.with_none }
+    }
+
     /// Classes, or attributes.
     pub fn count(&self) -> i64 {
         match &self.kind {

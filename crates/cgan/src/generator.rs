@@ -1,19 +1,24 @@
 //! The generator: latents and conditions to images.
 
 use crate::condition::Conditions;
-use crate::config::{Config, Network};
+use crate::config::{Condition, Config, Network};
 use crate::convolutional::ConvolutionalGenerator;
 use crate::mlp::MlpGenerator;
 use gan_core::error::Result;
 use gan_core::nn::{Mode, Scope};
 use gan_core::tensor::guard::shape;
-use tch::Tensor;
+use gan_core::variant::{Attribute, Generate, GenerateOptions};
+use tch::{Tensor, no_grad};
 
 /// Either form of it.
 #[derive(Debug)]
 pub struct Generator {
     network: Form,
     latent: i64,
+    conditions: Conditions,
+    /// Names of classes, or attributes; one of both is empty.
+    classes: Vec<String>,
+    attributes: Vec<Attribute>,
 }
 
 #[derive(Debug)]
@@ -34,7 +39,11 @@ impl Generator {
             }
             Network::Mlp => Form::Mlp(MlpGenerator::new(scope, config, conditions)?),
         };
-        Ok(Self { network, latent: config.latent })
+        let (classes, attributes) = match config.condition {
+            Condition::Classes => (config.classes.clone(), Vec::new()),
+            Condition::Attributes => (Vec::new(), config.attributes.clone()),
+        };
+        Ok(Self { network, latent: config.latent, conditions: conditions.shared(), classes, attributes })
     }
 
     /// # Shapes
@@ -48,5 +57,28 @@ impl Generator {
             Form::Convolutional(network) => network.forward(z, told, mode),
             Form::Mlp(network) => network.forward(z, told, mode),
         }
+    }
+}
+
+impl Generate for Generator {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.latent]
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// Without labels a generator that was trained with `label_dropout` makes images of no class in particular.
+    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        let told = match labels {
+            Some(labels) => self.conditions.told(labels)?,
+            None => self.conditions.none(z.size().first().copied().unwrap_or(0), z.device())?,
+        };
+        no_grad(|| self.forward(&options.scaled(z)?, &told, Mode::Eval))
     }
 }

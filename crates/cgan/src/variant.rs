@@ -11,7 +11,8 @@ use gan_core::nn::Mode;
 use gan_core::player::Player;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{Attribute, Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
+use gan_core::trainer::Checkpoint;
+use gan_core::variant::{Generate, ImageGan, Panel, PreviewCtx, StateVisitor, Variant, Weights};
 use tch::Tensor;
 
 /// A conditional GAN in training.
@@ -38,6 +39,22 @@ impl Cgan {
             |scope| Discriminator::new(scope, &config, &conditions),
         )?;
         Ok(Self { config, conditions, pair })
+    }
+
+    /// The generator of a checkpoint alone, without what trains it.
+    ///
+    /// # Errors
+    /// No classes or attributes; as [`Checkpoint::network`].
+    pub fn load_generator(
+        config: &Config,
+        policy: &DevicePolicy,
+        checkpoint: &Checkpoint,
+        weights: Weights,
+    ) -> Result<Generator> {
+        let conditions = Conditions::new(config, policy.device)?;
+        checkpoint.network(("cgan", "generator"), weights, policy, |scope| {
+            Generator::new(scope, config, &conditions)
+        })
     }
 
     /// What it is made of.
@@ -122,30 +139,13 @@ impl Variant for Cgan {
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
-        Ok(vec![ctx.rows_of_labels(self)?])
+        Ok(vec![ctx.rows_of_labels(self.generator(Weights::Averaged))?])
     }
 }
 
-impl Generate for Cgan {
-    fn latent_shape(&self) -> Vec<i64> {
-        vec![self.config.latent]
-    }
-
-    fn class_names(&self) -> &[String] {
-        if self.config.condition == Condition::Classes { &self.config.classes } else { &[] }
-    }
-
-    fn attributes(&self) -> &[Attribute] {
-        if self.config.condition == Condition::Attributes { &self.config.attributes } else { &[] }
-    }
-
-    /// Without labels a generator that was trained with `label_dropout` makes images of no class in particular.
-    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        let told = match labels {
-            Some(labels) => self.conditions.told(labels)?,
-            None => self.conditions.none(z.size().first().copied().unwrap_or(0), z.device())?,
-        };
-        self.pair.generate(z, options, |generator, z| generator.forward(z, &told, Mode::Eval))
+impl ImageGan for Cgan {
+    fn generator(&self, weights: Weights) -> &dyn Generate {
+        self.pair.generator(weights)
     }
 }
 

@@ -19,7 +19,7 @@ use gan_core::optim::AdamConfig;
 use gan_core::random::Streams;
 use gan_core::recorder::Recorder;
 use gan_core::step::StepCtx;
-use gan_core::variant::{Generate, GenerateOptions, Variant};
+use gan_core::variant::{GenerateOptions, ImageGan, Variant, Weights};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
@@ -98,12 +98,16 @@ fn check(config: &Config) {
     let policy = contract::policy();
     let shape = [4, 2, config.size, config.size];
     let synthetic = || Synthetic::new(shape, 3, 5, device());
-    contract::check(&Subject {
+    let subject = Subject {
         variant: &|seed| Cgan::new(config.clone(), &policy, seed).expect("cgan"),
         source: &|| match config.condition {
             Condition::Classes => Box::new(synthetic()),
             Condition::Attributes => Box::new(WithAttributes(synthetic())),
         },
+    };
+    contract::check(&subject);
+    contract::check_generator(&subject, &|checkpoint, weights| {
+        Cgan::load_generator(config, &policy, checkpoint, weights)
     });
 }
 
@@ -131,13 +135,14 @@ fn every_size_and_channel_count_fits_together() {
     for (size, channels) in [(16, 1), (32, 2), (64, 3), (128, 4)] {
         let config = Config { size, channels, generator_width: 1, discriminator_width: 1, ..tiny() };
         let gan = Cgan::new(config, &reference(), 1).expect("cgan");
+        let generator = gan.generator(Weights::Averaged);
         let z = Tensor::zeros([2, 8], (Kind::Float, device()));
         let labels = Tensor::from_slice(&[0i64, 2]).to_device(device());
-        let images = gan.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images");
+        let images = generator.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images");
         assert_eq!(images.size(), [2, channels, size, size]);
         assert_eq!(gan.judge(&images, Some(&labels)).expect("a judge").expect("logits").size(), [2]);
         assert!(gan.judge(&z, Some(&labels)).expect("a judge").is_err());
-        assert!(gan.generate(&images, Some(&labels), &GenerateOptions::default()).is_err());
+        assert!(generator.generate(&images, Some(&labels), &GenerateOptions::default()).is_err());
     }
 }
 
@@ -146,9 +151,11 @@ fn every_size_and_channel_count_fits_together() {
 fn conditions_matter_to_both_players() {
     for config in forms() {
         let gan = Cgan::new(config.clone(), &reference(), 1).expect("cgan");
+        let generator = gan.generator(Weights::Averaged);
         let z = Tensor::ones([1, 8], (Kind::Float, device()));
         let [first, second] = [0i64, 1].map(|class| Tensor::from_slice(&[class]).to_device(device()));
-        let image = |label| gan.generate(&z, Some(label), &GenerateOptions::default()).expect("an image");
+        let image =
+            |label| generator.generate(&z, Some(label), &GenerateOptions::default()).expect("an image");
         assert_ne!(image(&first), image(&second), "{:?}", config.generator_condition);
         let judged = |label| gan.judge(&image(&first), Some(label)).expect("a judge").expect("logits");
         let told = config.discriminator_condition != DiscriminatorCondition::Classifier;
@@ -176,7 +183,9 @@ fn conditions_are_told_scaled_and_withheld() {
     assert!(conditions.told(&Tensor::from_slice2(&[[1f32]]).to_device(device())).is_err());
 
     let gan = Cgan::new(config, &reference(), 1).expect("cgan");
-    let drawn = gan.draw_labels(&Streams::new(1, 0, 0, device()), 200).expect("labels").expect("some");
+    let generator = gan.generator(Weights::Averaged);
+    let drawn = generator.draw_labels(&Streams::new(1, 0, 0, device()), 200);
+    let drawn = drawn.expect("labels").expect("some");
     let (angles, hats) = (drawn.select(1, 0), drawn.select(1, 1));
     assert!(angles.min().double_value(&[]) < -80.0 && angles.max().double_value(&[]) > 80.0);
     assert!(hats.eq_tensor(&hats.round()).all().int64_value(&[]) == 1);

@@ -7,8 +7,8 @@ use dcgan::gan_core::device::DevicePolicy;
 use dcgan::gan_core::random::Streams;
 use dcgan::gan_core::tch::vision::image::load_dir;
 use dcgan::gan_core::tensor::{grid, range};
-use dcgan::gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
-use dcgan::gan_core::variant::{Generate, GenerateOptions};
+use dcgan::gan_core::trainer::{Checkpoint, Identity, RunDir, TrainConfig, Trainer};
+use dcgan::gan_core::variant::{Generate, GenerateOptions, Weights};
 use dcgan::{Config, Dcgan};
 use std::path::Path;
 
@@ -36,8 +36,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     trainer.finish()?;
 
+    // As a program would that only makes images: the generator alone, from the run's newest checkpoint.
+    let checkpoint = Checkpoint::find(Path::new("runs/example"))?;
+    let generator = Dcgan::load_generator(gan.config(), &policy, &checkpoint, Weights::Averaged)?;
     let z = Streams::new(1, 0, 0, policy.device).normal("latent", &[64, gan.config().latent])?;
-    let samples = gan.generate(&z, None, &GenerateOptions::default())?;
+    let samples = generator.generate(&z, None, &GenerateOptions::default())?;
     let sheet = grid::grid(&range::to_bytes(&samples)?, 8, 2)?;
     Ok(grid::save_png(&sheet, Path::new("runs/example/samples.png"))?)
 }

@@ -4,7 +4,8 @@ use crate::config::Config;
 use gan_core::error::Result;
 use gan_core::nn::{BatchNorm2d, ConvOptions, ConvTranspose2d, Init, Mode, Scope};
 use gan_core::tensor::guard::{ANY, shape};
-use tch::Tensor;
+use gan_core::variant::{Generate, GenerateOptions};
+use tch::{Tensor, no_grad};
 
 /// Latents to images: one projection to 4x4, then doublings.
 #[derive(Debug)]
@@ -49,6 +50,16 @@ impl Generator {
             x = norm.forward(&conv.forward(&x)?, mode)?.f_relu_()?; // [N, width * 2^k, 4 .. size / 2, ...]
         }
         Ok(self.last.forward(&x)?.f_tanh()?)
+    }
+}
+
+impl Generate for Generator {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.latent]
+    }
+
+    fn generate(&self, z: &Tensor, _labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        no_grad(|| self.forward(&options.scaled(z)?, Mode::Eval))
     }
 }
 

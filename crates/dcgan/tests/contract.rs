@@ -40,9 +40,14 @@ fn the_contract_is_kept() {
         (AdversarialLoss::Hinge, GameConfig::default()),
         (AdversarialLoss::NonSaturating, adaptive),
     ] {
-        contract::check(&Subject {
-            variant: &|seed| Dcgan::new(Config { loss, game, ..tiny() }, &policy, seed).expect("dcgan"),
+        let config = Config { loss, game, ..tiny() };
+        let subject = Subject {
+            variant: &|seed| Dcgan::new(config.clone(), &policy, seed).expect("dcgan"),
             source: &|| Box::new(Synthetic::new([4, 2, 16, 16], 0, 5, device())),
+        };
+        contract::check(&subject);
+        contract::check_generator(&subject, &|checkpoint, weights| {
+            Dcgan::load_generator(&config, &policy, checkpoint, weights)
         });
     }
 }

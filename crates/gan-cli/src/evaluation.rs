@@ -12,7 +12,7 @@ use gan_core::device::DevicePolicy;
 use gan_core::random::{self, Streams};
 use gan_core::tensor::range;
 use gan_core::trainer::{Better, Trainer};
-use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_core::variant::{Generate, GenerateOptions, ImageGan, Weights};
 use gan_metrics::extract::{Clothes, Extract};
 use gan_metrics::{Gaussian, Projections, diversity, frechet, sliced_wasserstein};
 use std::cell::OnceCell;
@@ -55,7 +55,7 @@ impl Evaluation {
         config: &RunConfig,
         data: &Opened,
         held_out: Option<&Opened>,
-        gan: &dyn ImageGan,
+        generator: &dyn Generate,
         policy: &DevicePolicy,
     ) -> Result<Self> {
         let seed = random::key(config.train.seed, &[], "evaluation");
@@ -63,11 +63,11 @@ impl Evaluation {
         let held_out = held_out.map(|data| draw(config, data, seed, policy)).transpose()?;
         let count = reals.images.size()[0];
         let streams = Streams::new(seed, 0, 0, Device::Cpu);
-        let latents = streams.normal("latent", &[&[count][..], &gan.latent_shape()].concat())?;
+        let latents = streams.normal("latent", &[&[count][..], &generator.latent_shape()].concat())?;
         // As the reals are labelled, where attributes go together in ways that a draw of each alone does not know.
         let labels = match &reals.attributes {
-            Some(attributes) if !gan.attributes().is_empty() => Some(attributes.shallow_clone()),
-            _ => gan.draw_labels(&streams, count)?,
+            Some(attributes) if !generator.attributes().is_empty() => Some(attributes.shallow_clone()),
+            _ => generator.draw_labels(&streams, count)?,
         };
         let labels = labels.map(|labels| labels.f_to_device(policy.device)).transpose()?;
         let are_pixels = config.gan.size() > 1;
@@ -96,7 +96,7 @@ impl Evaluation {
     /// LibTorch's, such as no memory.
     pub fn measure(&self, gan: &dyn ImageGan, trainer: &mut Trainer) -> Result<String> {
         let began = Instant::now();
-        let fakes = tch::no_grad(|| self.generate(gan))?;
+        let fakes = tch::no_grad(|| self.generate(gan.generator(Weights::Averaged)))?;
         let generated = comparable(&fakes, self.are_pixels)?;
         let fid = self.fid(&generated)?;
         let swd = sliced_wasserstein(&generated, &self.compared, &self.projections)?;
@@ -148,7 +148,7 @@ impl Evaluation {
         Ok(Some(frechet(&fakes, reals)?))
     }
 
-    fn generate(&self, gan: &dyn ImageGan) -> Result<Tensor> {
+    fn generate(&self, generator: &dyn Generate) -> Result<Tensor> {
         let count = self.latents.size()[0];
         let mut images = Vec::new();
         let mut at = 0;
@@ -156,7 +156,11 @@ impl Evaluation {
             let length = AT_A_TIME.min(count - at);
             let part = |tensor: &Tensor| tensor.f_narrow(0, at, length);
             let labels = self.labels.as_ref().map(part).transpose()?;
-            images.push(gan.generate(&part(&self.latents)?, labels.as_ref(), &GenerateOptions::default())?);
+            images.push(generator.generate(
+                &part(&self.latents)?,
+                labels.as_ref(),
+                &GenerateOptions::default(),
+            )?);
             at += length;
         }
         Ok(Tensor::f_cat(&images, 0)?)
@@ -166,9 +170,10 @@ impl Evaluation {
     /// (E[D_train] - E[D_validation]) / (E[D_train] - E[D_generated]).
     fn overfitting(&self, gan: &dyn ImageGan, fakes: &Tensor) -> Result<Option<(f64, f64, f64)>> {
         let Some(held_out) = &self.held_out else { return Ok(None) };
+        let generator = gan.generator(Weights::Averaged);
         let labels = |batch: &ImageBatch| {
-            let labels = if gan.attributes().is_empty() { &batch.labels } else { &batch.attributes };
-            let wanted = gan.classes() > 0 || !gan.attributes().is_empty();
+            let labels = if generator.attributes().is_empty() { &batch.labels } else { &batch.attributes };
+            let wanted = generator.classes() > 0 || !generator.attributes().is_empty();
             labels.as_ref().filter(|_| wanted).map(Tensor::shallow_clone)
         };
         let mut logits = Vec::new();

@@ -30,6 +30,7 @@ pub mod say;
 pub mod session;
 pub mod styles;
 pub mod variants;
+pub mod weights;
 
 use std::process::ExitCode;
 

@@ -2,13 +2,12 @@
 
 use crate::config::RunConfig;
 use crate::failure::usage;
-use crate::model::Model;
 use crate::variants::VariantName;
 use anyhow::{Result, anyhow};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
-use gan_core::trainer::{Checkpoint, RunDir};
-use gan_core::variant::{ImageGan, ImageTranslator};
+use gan_core::trainer::{Checkpoint, Parts, RunDir};
+use gan_core::variant::{Generate, ImageTranslator, Weights};
 use std::path::{Path, PathBuf};
 
 /// A folder that was named, understood.
@@ -157,12 +156,12 @@ pub fn config_in(run: &Path) -> Result<RunConfig> {
         .map_err(|error| anyhow!("{}: {}", path.display(), crate::failure::sentence(&error)))
 }
 
-/// The GAN of a checkpoint with its weights, ready to generate.
+/// The generator of a checkpoint, alone.
 ///
 /// # Errors
 /// As [`config_of`]; a damaged file; a variant that translates images instead; no memory.
-pub fn load(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Box<dyn ImageGan>> {
-    model(checkpoint, policy)?.into_generator()
+pub fn load(checkpoint: &Checkpoint, policy: &DevicePolicy, weights: Weights) -> Result<Box<dyn Generate>> {
+    config_of(checkpoint)?.gan.load_generator(policy, checkpoint, weights)
 }
 
 /// The GAN of a checkpoint with its weights, ready to translate.
@@ -170,11 +169,7 @@ pub fn load(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Box<dyn Im
 /// # Errors
 /// As [`load`]; a variant that makes images from noise instead.
 pub fn load_translator(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Box<dyn ImageTranslator>> {
-    model(checkpoint, policy)?.into_translator()
-}
-
-fn model(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Model> {
-    let mut model = config_of(checkpoint)?.gan.build(policy, checkpoint.meta.seed)?;
-    model.restore(checkpoint)?;
-    Ok(model)
+    let mut gan = config_of(checkpoint)?.gan.build(policy, checkpoint.meta.seed)?.into_translator()?;
+    checkpoint.restore(gan.as_mut(), Parts::Weights)?;
+    Ok(gan)
 }

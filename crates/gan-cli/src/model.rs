@@ -8,7 +8,7 @@ use crate::pairs::DrawnPairs;
 use anyhow::Result;
 use gan_core::player::Player;
 use gan_core::settings::listed;
-use gan_core::trainer::{Checkpoint, Identity, Parts, Tick, Trainer, Transferred};
+use gan_core::trainer::{Checkpoint, Identity, Tick, Trainer, Transferred};
 use gan_core::variant::{ImageGan, ImageTranslator, Panel};
 use serde_json::Value;
 
@@ -58,18 +58,6 @@ impl Model {
         })
     }
 
-    /// Takes over a checkpoint's weights.
-    ///
-    /// # Errors
-    /// A damaged file, or a checkpoint of something else.
-    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        match self {
-            Self::Generator(gan) => checkpoint.restore(gan.as_mut(), Parts::Weights)?,
-            Self::Translator(gan) => checkpoint.restore(gan.as_mut(), Parts::Weights)?,
-        }
-        Ok(())
-    }
-
     /// Begins with the weights of another run as far as they fit; in words, what fitted and what did not.
     ///
     /// # Errors
@@ -97,12 +85,7 @@ impl Model {
     pub fn into_generator(self) -> Result<Box<dyn ImageGan>> {
         match self {
             Self::Generator(gan) => Ok(gan),
-            Self::Translator(gan) => {
-                let name = gan.name();
-                Err(usage(format!(
-                    "{name} makes images from images, not from noise; use `gan translate RUN IMAGES`"
-                )))
-            }
+            Self::Translator(gan) => Err(translates(gan.name())),
         }
     }
 
@@ -119,6 +102,11 @@ impl Model {
             }
         }
     }
+}
+
+/// What a command says that needs a generator from noise and is given a translator of this name.
+pub fn translates(name: &str) -> anyhow::Error {
+    usage(format!("{name} makes images from images, not from noise; use `gan translate RUN IMAGES`"))
 }
 
 /// A model with what it trains on and is measured by.

@@ -3,17 +3,17 @@
 use crate::labels::Labels;
 use crate::latents;
 use anyhow::Result;
-use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_core::variant::{Generate, GenerateOptions};
 use std::ops::Range;
 use tch::{Device, Tensor, no_grad};
 
 /// A generator and how it is asked.
 pub struct Samples<'a> {
-    /// The GAN.
-    pub gan: &'a dyn ImageGan,
+    /// The generator.
+    pub gan: &'a dyn Generate,
     /// Classes or attributes.
     pub labels: &'a Labels,
-    /// Truncation and weights.
+    /// Truncation and noise.
     pub options: GenerateOptions,
     /// The seed of picture 0; the next ones have the following seeds.
     pub seed: u64,

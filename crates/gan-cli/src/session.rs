@@ -12,6 +12,7 @@ use crate::say::{duration, line, note, program, quoted, thousands};
 use anyhow::{Context, Result, anyhow};
 use gan_core::device::DevicePolicy;
 use gan_core::trainer::{Checkpoint, Report, RunDir, Trainer, Watch};
+use gan_core::variant::Weights;
 use gan_report::{LogLine, RunReport};
 use std::path::Path;
 use std::process::ExitCode;
@@ -200,7 +201,8 @@ fn training(
         Model::Generator(gan) => {
             let (data, held_out) = (data.images()?, held_out.map(Data::images).transpose()?);
             let source = data.source(config, policy)?;
-            let evaluation = || Evaluation::new(config, data, held_out, gan.as_ref(), policy).map(Box::new);
+            let generator = gan.generator(Weights::Averaged);
+            let evaluation = || Evaluation::new(config, data, held_out, generator, policy).map(Box::new);
             Training::Generator { evaluation: is_measured.then(evaluation).transpose()?, gan, source }
         }
         Model::Translator(mut gan) => {

@@ -6,11 +6,12 @@ use crate::located::{self, Located};
 use crate::machine::Machine;
 use crate::pictures::{Format, save};
 use crate::say::{line, note};
+use crate::weights::WeightChoice;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
 use gan_core::tensor::file;
-use gan_core::variant::{GenerateOptions, ImageGan, Styled};
+use gan_core::variant::{Generate, GenerateOptions, Styled};
 use gan_report::Picture;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -30,9 +31,8 @@ pub struct StyleChoice {
     truncation: Option<f64>,
     #[command(flatten)]
     labels: labels::Choice,
-    /// Use the weights themselves, where there is a moving average of them
-    #[arg(long)]
-    raw_weights: bool,
+    #[command(flatten)]
+    weights: WeightChoice,
     /// The sheet's file [default: in `generated` in the run's folder]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -42,12 +42,12 @@ pub struct StyleChoice {
 
 /// A loaded GAN that has styles.
 pub struct Chosen {
-    gan: Box<dyn ImageGan>,
+    gan: Box<dyn Generate>,
     labels: labels::Labels,
     policy: DevicePolicy,
     located: Located,
     out: Option<PathBuf>,
-    /// Truncation and weights.
+    /// Truncation and noise.
     pub options: GenerateOptions,
 }
 
@@ -61,20 +61,16 @@ impl StyleChoice {
         let located = Located::find(&self.from)?;
         let checkpoint = if self.best { located.best()? } else { located.some_checkpoint()? };
         let policy = self.machine.policy()?;
-        let gan = located::load(&checkpoint, &policy)?;
+        let gan = located::load(&checkpoint, &policy, self.weights.chosen())?;
         if gan.styled().is_none() {
             return Err(usage(format!(
                 "{}: a {} has no styles; stylegan and stylegan1 have",
                 self.from.display(),
-                gan.name()
+                checkpoint.meta.variant
             )));
         }
         let labels = self.labels.of(gan.as_ref())?;
-        let options = GenerateOptions {
-            truncation: self.truncation,
-            average: !self.raw_weights,
-            ..GenerateOptions::default()
-        };
+        let options = GenerateOptions { truncation: self.truncation, ..GenerateOptions::default() };
         Ok(Chosen { gan, labels, policy, located, out: self.out, options })
     }
 }
@@ -159,7 +155,7 @@ const MOVED: f64 = 0.1;
 
 /// A network's average style, `[1, layers, style]`.
 fn average(
-    gan: &dyn ImageGan,
+    gan: &dyn Generate,
     styled: &dyn Styled,
     labels: &labels::Labels,
     options: &GenerateOptions,
@@ -179,7 +175,7 @@ fn average(
 pub fn to_file(
     path: &Path,
     styles: Tensor,
-    (gan, labels, options, device): (&dyn ImageGan, &labels::Labels, &GenerateOptions, Device),
+    (gan, labels, options, device): (&dyn Generate, &labels::Labels, &GenerateOptions, Device),
 ) -> Result<()> {
     let styled = gan.styled().ok_or_else(|| usage("it has no styles"))?;
     let average = average(gan, styled, labels, options, device)?;
@@ -194,13 +190,16 @@ pub fn to_file(
 /// A GAN without styles, a file of something else, styles of another network.
 pub fn of_file(
     path: &Path,
-    gan: &dyn ImageGan,
+    gan: &dyn Generate,
     labels: &labels::Labels,
     options: &GenerateOptions,
     device: Device,
 ) -> Result<Tensor> {
     let Some(styled) = gan.styled() else {
-        return Err(usage(format!("--w {}: a {} has no styles; stylegan has", path.display(), gan.name())));
+        return Err(usage(format!(
+            "--w {}: this GAN has no styles; stylegan and stylegan1 have",
+            path.display()
+        )));
     };
     let average = average(gan, styled, labels, options, device)?;
     let mut tensors = file::read(path)?;

@@ -3,16 +3,26 @@
 //!
 //! A variant is a `generator` (of images from noise) or a `translator` (of images). Its `Config` is serde data with the fields
 //! `size`, `channels` (of what is made; the entry names the field) and `batch` (which `--size`, `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`, and takes labels
-//! (`gan_core::settings::TakeData`); the variant itself is made by `new(config, &policy, seed)`.
+//! (`gan_core::settings::TakeData`); the variant itself is made by `new(config, &policy, seed)`, and a generator's network by
+//! `load_generator(&config, &policy, &checkpoint, weights)`.
 
-use crate::model::Model;
+use crate::model::{Model, translates};
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::settings::{PairShape, TakeData};
-use gan_core::trainer::TrainConfig;
-use gan_core::variant::Attribute;
+use gan_core::trainer::{Checkpoint, TrainConfig};
+use gan_core::variant::{Attribute, Generate, Weights};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// A variant's generator from a checkpoint, where it is a kind that has one.
+macro_rules! load_generator {
+    (generator $word:literal $Gan:ty, $($given:ident),+) => { Ok(Box::new(<$Gan>::load_generator($($given),+)?)) };
+    (translator $word:literal $Gan:ty, $($given:ident),+) => {{
+        let _ = ($($given),+);
+        Err(translates($word))
+    }};
+}
 
 macro_rules! variants {
     ($($(#[doc = $about:literal])+ $Name:ident { word: $word:literal, config: $Config:ty, $kind:ident: $Gan:ty, preset: $preset:literal, channels: $channels:ident })+) => {
@@ -141,6 +151,19 @@ macro_rules! variants {
             /// Images in a batch.
             pub fn batch(&self) -> i64 {
                 match self { $(Self::$Name(config) => config.batch),+ }
+            }
+
+            /// The generator of a checkpoint with these settings, alone.
+            ///
+            /// # Errors
+            /// A variant that translates images; as `load_generator` of the variants.
+            pub fn load_generator(
+                &self,
+                policy: &DevicePolicy,
+                checkpoint: &Checkpoint,
+                weights: Weights,
+            ) -> Result<Box<dyn Generate>> {
+                match self { $(Self::$Name(config) => load_generator!($kind $word $Gan, config, policy, checkpoint, weights)),+ }
             }
 
             /// The GAN with first weights drawn from `seed`.

@@ -108,15 +108,15 @@ impl PreviewCtx {
     ///
     /// # Errors
     /// The generator's; LibTorch's.
-    pub fn rows_of_labels(&self, gan: &dyn Generate) -> Result<Panel> {
+    pub fn rows_of_labels(&self, generator: &dyn Generate) -> Result<Panel> {
         const COLUMNS: i64 = 8;
         const MOST_CLASSES: i64 = 16;
         const ATTRIBUTE_ROWS: i64 = 8;
         let mut shape = vec![COLUMNS];
-        shape.extend(gan.latent_shape());
+        shape.extend(generator.latent_shape());
         let z = self.noise.normal("latent", &shape)?;
-        let (rows, labels) = match gan.classes() {
-            0 => (ATTRIBUTE_ROWS, gan.draw_labels(&self.noise, ATTRIBUTE_ROWS)?),
+        let (rows, labels) = match generator.classes() {
+            0 => (ATTRIBUTE_ROWS, generator.draw_labels(&self.noise, ATTRIBUTE_ROWS)?),
             classes => {
                 let rows = classes.min(MOST_CLASSES);
                 (rows, Some(Tensor::f_arange(rows, (Kind::Int64, z.device()))?))
@@ -126,26 +126,46 @@ impl PreviewCtx {
             labels.map(|labels| labels.f_repeat_interleave_self_int(COLUMNS, 0, None)).transpose()?;
         let mut repeats = vec![1; shape.len()];
         repeats[0] = rows;
-        let images = gan.generate(&z.f_repeat(repeats)?, labels.as_ref(), &GenerateOptions::default())?;
+        let images =
+            generator.generate(&z.f_repeat(repeats)?, labels.as_ref(), &GenerateOptions::default())?;
         Ok(Panel { name: "samples".to_owned(), images, columns: COLUMNS })
     }
 }
 
 /// How images are generated from latents.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct GenerateOptions {
     /// Trades variety for fidelity, the more the lower; `None`: latents as in training. Draws are scaled by it, unless a
     /// variant says otherwise.
     pub truncation: Option<f64>,
-    /// Whether the averaged weights are used, where there are some.
-    pub average: bool,
     /// What generators with noise inputs ([`Styled`] ones) add in their layers.
     pub noise: NoiseInputs,
 }
 
-impl Default for GenerateOptions {
-    fn default() -> Self {
-        Self { truncation: None, average: true, noise: NoiseInputs::Constant }
+impl GenerateOptions {
+    /// Latents times the truncation, if there is one.
+    ///
+    /// # Errors
+    /// LibTorch's.
+    pub fn scaled(&self, z: &Tensor) -> Result<Tensor> {
+        Ok(z.f_mul_scalar(self.truncation.unwrap_or(1.0))?)
+    }
+}
+
+/// Which weights a generator makes images with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// Their moving average, where there is one.
+    #[default]
+    Averaged,
+    /// Those that are trained.
+    Raw,
+}
+
+impl Weights {
+    /// The one of two networks with equal tensors that has these weights.
+    pub fn of<'a, N>(self, trained: &'a N, averaged: Option<&'a N>) -> &'a N {
+        averaged.filter(|_| self == Self::Averaged).unwrap_or(trained)
     }
 }
 
@@ -193,17 +213,17 @@ impl Attribute {
     }
 }
 
-/// A variant that makes images from noise.
+/// A network that makes images from noise: a generator, with what it needs to be asked.
 pub trait Generate {
     /// The shape of one latent, without the batch.
     fn latent_shape(&self) -> Vec<i64>;
 
-    /// Names of the classes that `labels` can number, in order; empty for a variant that takes none.
+    /// Names of the classes that `labels` can number, in order; empty for a generator that takes none.
     fn class_names(&self) -> &[String] {
         &[]
     }
 
-    /// Classes that `labels` can name; 0 for a variant that takes none.
+    /// Classes that `labels` can name; 0 for a generator that takes none.
     fn classes(&self) -> i64 {
         self.class_names().len() as i64
     }
@@ -214,7 +234,7 @@ pub trait Generate {
     }
 
     /// Labels for images that nobody named some for: each class as often as the others, attributes evenly over their
-    /// ranges and independently; `None` for a variant that takes none. On the streams' device.
+    /// ranges and independently; `None` for a generator that takes none. On the streams' device.
     ///
     /// # Errors
     /// LibTorch's, such as no memory.
@@ -244,16 +264,6 @@ pub trait Generate {
     /// The same by way of styles, for a generator that has some.
     fn styled(&self) -> Option<&dyn Styled> {
         None
-    }
-
-    /// Lets normalisations generate by standing statistics: means over `batches` batches of `size` images as in training
-    /// (Brock et al. 2019, section 3.1), instead of running ones.
-    ///
-    /// # Errors
-    /// A variant that keeps none; LibTorch's.
-    fn stand(&mut self, noise: &Streams, batches: u64, size: i64) -> Result<()> {
-        let _ = (noise, batches, size);
-        Err(Error::config("standing statistics", "are not kept by this variant; biggan keeps them"))
     }
 }
 
@@ -291,7 +301,23 @@ pub trait Styled {
     ///
     /// # Errors
     /// Layers that it does not have; LibTorch's.
-    fn style_weights(&self, layers: std::ops::RangeInclusive<i64>, average: bool) -> Result<Tensor>;
+    fn style_weights(&self, layers: std::ops::RangeInclusive<i64>) -> Result<Tensor>;
+}
+
+/// A variant that trains on images and has a generator of images.
+pub trait ImageGan: Variant<Batch = ImageBatch> {
+    /// Its generator, to make images with.
+    fn generator(&self, weights: Weights) -> &dyn Generate;
+
+    /// Lets normalisations generate by standing statistics: means over `batches` batches of `size` images as in training
+    /// (Brock et al. 2019, section 3.1), instead of running ones.
+    ///
+    /// # Errors
+    /// A variant that keeps none; LibTorch's.
+    fn stand(&mut self, noise: &Streams, batches: u64, size: i64) -> Result<()> {
+        let _ = (noise, batches, size);
+        Err(Error::config("standing statistics", "are not kept by this variant; biggan keeps them"))
+    }
 }
 
 /// Which way images are translated.
@@ -347,7 +373,3 @@ pub trait Translate {
 /// A variant that trains on pairs of images, or of domains, and translates images.
 pub trait ImageTranslator: Variant<Batch = PairBatch> + Translate {}
 impl<T: Variant<Batch = PairBatch> + Translate> ImageTranslator for T {}
-
-/// A variant that trains on images and generates images.
-pub trait ImageGan: Variant<Batch = ImageBatch> + Generate {}
-impl<T: Variant<Batch = ImageBatch> + Generate> ImageGan for T {}

@@ -1,9 +1,11 @@
 //! What the trainer relies on. One call in every variant's `tests/contract.rs`.
 
-use gan_core::data::Source;
+use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
+use gan_core::error::Result;
+use gan_core::random::Streams;
 use gan_core::trainer::{Checkpoint, Identity, Parts, RunDir, TrainConfig, Trainer};
-use gan_core::variant::Variant;
+use gan_core::variant::{Generate, GenerateOptions, ImageGan, NoiseInputs, Variant, Weights};
 use gan_sys::runtime::HostReads;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,6 +32,55 @@ pub fn check<V: Variant<Batch = B>, B>(subject: &Subject<V, B>) {
     previews_leave_the_state_alone(subject);
     resuming_is_exact(subject);
     strangers_are_refused(subject);
+}
+
+/// For a variant that generates: its generator, alone from a checkpoint by `load`, makes the images that the whole GAN makes, bit
+/// for bit, with weights of either kind.
+///
+/// # Panics
+/// With a sentence about what differs.
+pub fn check_generator<V: ImageGan, G: Generate>(
+    subject: &Subject<V, ImageBatch>,
+    load: &dyn Fn(&Checkpoint, Weights) -> Result<G>,
+) {
+    policy().apply();
+    let folder = tempfile::tempdir().expect("temp dir");
+    let run = folder.path().join("run");
+    let mut gan = (subject.variant)(1);
+    let images = 3 * gan.images_per_step();
+    trainer(&run, &gan, 1, images).run(&mut gan, (subject.source)().as_mut()).expect("steps");
+    let checkpoint = Checkpoint::find(&run).expect("sound");
+    let options = GenerateOptions { truncation: Some(0.5), noise: NoiseInputs::Random(3) };
+    let noise = Streams::new(7, 0, 0, policy().device);
+    let mut of_both = Vec::new();
+    for weights in [Weights::Averaged, Weights::Raw] {
+        let (whole, alone) = (gan.generator(weights), load(&checkpoint, weights).expect("a generator"));
+        assert_eq!(whole.class_names(), alone.class_names());
+        assert_eq!(whole.attributes(), alone.attributes());
+        let z = noise.normal("latent", &[&[3], whole.latent_shape().as_slice()].concat()).expect("latents");
+        let labels = whole.draw_labels(&noise, 3).expect("labels");
+        let made = |generator: &dyn Generate| {
+            generator.generate(&z, labels.as_ref(), &options).expect("images").copy()
+        };
+        assert_eq!(
+            made(whole),
+            made(&alone),
+            "the generator alone makes other images with {weights:?} weights"
+        );
+        of_both.push(made(&alone));
+    }
+    let has_average = checkpoint.kept("generator", Weights::Averaged) == Weights::Averaged;
+    assert_eq!(of_both[0] != of_both[1], has_average, "an average makes images of its own");
+
+    let other = folder.path().join("other");
+    let identity = Identity { variant: "stranger".to_owned(), config: serde_json::Value::Null };
+    let dir = RunDir::create(&other, "").expect("run folder");
+    let mut stranger = (subject.variant)(1);
+    let trainer = Trainer::new(config(1, images), policy(), dir, identity).expect("trainer");
+    trainer.run(&mut stranger, (subject.source)().as_mut()).expect("run");
+    let refused =
+        load(&Checkpoint::find(&other).expect("sound"), Weights::Raw).err().expect("another variant");
+    assert!(refused.to_string().contains("stranger"), "{refused}");
 }
 
 fn steps_are_finite_and_move_every_player<V: Variant<Batch = B>, B>(subject: &Subject<V, B>) {

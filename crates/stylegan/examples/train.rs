@@ -5,7 +5,7 @@ use stylegan::gan_core::data::Synthetic;
 use stylegan::gan_core::device::DevicePolicy;
 use stylegan::gan_core::error::Result;
 use stylegan::gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
-use stylegan::gan_core::variant::{Generate, GenerateOptions};
+use stylegan::gan_core::variant::{GenerateOptions, ImageGan, Weights};
 use stylegan::{Config, StyleGan};
 use tch::{Kind, Tensor};
 
@@ -21,9 +21,11 @@ fn main() -> Result<()> {
     let trainer = Trainer::new(train, policy, run, Identity::of(&gan, &config)?)?;
     trainer.run(&mut gan, &mut data)?;
 
+    let generator = gan.generator(Weights::Averaged);
     let z = Tensor::randn([4, config.latent], (Kind::Float, policy.device));
     for truncation in [None, Some(0.5)] {
-        let images = gan.generate(&z, None, &GenerateOptions { truncation, ..GenerateOptions::default() })?;
+        let options = GenerateOptions { truncation, ..GenerateOptions::default() };
+        let images = generator.generate(&z, None, &options)?;
         let mean = images.mean(Kind::Float).double_value(&[]);
         println!("truncation {truncation:?}: {:?}, mean {mean:.3}", images.size());
     }

@@ -4,7 +4,9 @@ use crate::{Config, LayerNoise, Mapping, Synthesis};
 use gan_core::device::full_precision;
 use gan_core::error::{Error, Result};
 use gan_core::nn::Scope;
-use tch::Tensor;
+use gan_core::variant::{Generate, GenerateOptions, Styled};
+use std::ops::RangeInclusive;
+use tch::{Tensor, no_grad};
 
 /// The mapping and the synthesis network.
 #[derive(Debug)]
@@ -13,6 +15,9 @@ pub struct Generator {
     pub synthesis: Synthesis,
     /// Latents to styles.
     pub mapping: Mapping,
+    latent: i64,
+    classes: Vec<String>,
+    adds_noise: bool,
 }
 
 /// How far styles are drawn towards their average.
@@ -33,7 +38,8 @@ impl Generator {
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let synthesis = Synthesis::new(scope.sub("synthesis"), config)?;
         let mapping = Mapping::of_generator(scope.sub("mapping"), config)?;
-        Ok(Self { synthesis, mapping })
+        let (latent, classes, adds_noise) = (config.latent, config.classes.clone(), config.noise);
+        Ok(Self { synthesis, mapping, latent, classes, adds_noise })
     }
 
     /// One style for all layers, in full precision.
@@ -79,6 +85,56 @@ impl Generator {
     /// As [`Synthesis::forward`].
     pub fn forward(&self, styles: &Tensor, noise: LayerNoise) -> Result<Tensor> {
         self.synthesis.forward(styles, noise)
+    }
+}
+
+impl Generate for Generator {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.latent]
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn styled(&self) -> Option<&dyn Styled> {
+        Some(self)
+    }
+
+    /// Truncation is ψ: styles that much of their way from the average one (Karras et al. 2019, appendix B).
+    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        self.of_styles(&self.styles(z, labels, options)?, options)
+    }
+}
+
+impl Styled for Generator {
+    fn style_layers(&self) -> i64 {
+        self.synthesis.layers()
+    }
+
+    fn adds_noise(&self) -> bool {
+        self.adds_noise
+    }
+
+    fn styles(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        no_grad(|| {
+            let styles = self.for_all_layers(&self.mapping.styles(z, labels)?)?;
+            match options.truncation {
+                None => Ok(styles),
+                Some(psi) => self.truncated(&styles, Psi { psi, cutoff: None }),
+            }
+        })
+    }
+
+    /// Constant noise is what is kept with the weights.
+    fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
+        let streams = options.noise.streams(styles.device());
+        let noise = LayerNoise::asked(options.noise, &streams);
+        no_grad(|| Ok(self.forward(styles, noise)?.f_clamp(-1.0, 1.0)?))
+    }
+
+    fn style_weights(&self, layers: RangeInclusive<i64>) -> Result<Tensor> {
+        no_grad(|| self.synthesis.style_weights(layers))
     }
 }
 

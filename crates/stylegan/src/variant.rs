@@ -1,6 +1,6 @@
 //! The networks and one whole training step.
 
-use crate::{Config, Discriminator, Generator, LabelSampling, LayerNoise, Psi, path_length};
+use crate::{Config, Discriminator, Generator, LabelSampling, LayerNoise, path_length};
 use gan_core::augment::AdaController;
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
@@ -12,8 +12,10 @@ use gan_core::player::Player;
 use gan_core::regularizer::gradient_penalty;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Styled, Variant};
-use std::ops::RangeInclusive;
+use gan_core::trainer::Checkpoint;
+use gan_core::variant::{
+    Generate, GenerateOptions, ImageGan, Panel, PreviewCtx, StateVisitor, Variant, Weights,
+};
 use tch::{Kind, Tensor, no_grad};
 
 /// A StyleGAN2 in training.
@@ -65,14 +67,27 @@ impl StyleGan {
         })
     }
 
+    /// The generator of a checkpoint alone, without what trains it.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::network`].
+    pub fn load_generator(
+        config: &Config,
+        policy: &DevicePolicy,
+        checkpoint: &Checkpoint,
+        weights: Weights,
+    ) -> Result<Generator> {
+        checkpoint.network(("stylegan", "generator"), weights, policy, |scope| Generator::new(scope, config))
+    }
+
     /// What it is made of.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The generator that makes images: the average, where there is one and it is wanted.
-    pub fn network(&self, average: bool) -> &Generator {
-        self.averaged.as_ref().filter(|_| average).unwrap_or(&self.generator)
+    /// The generator with weights of either kind.
+    pub fn network(&self, weights: Weights) -> &Generator {
+        weights.of(&self.generator, self.averaged.as_ref())
     }
 
     /// The mean length of paths so far (Karras et al. 2020, section 3.2).
@@ -197,11 +212,12 @@ impl Variant for StyleGan {
     }
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
+        let generator = self.network(Weights::Averaged);
         if self.config.conditional {
-            return Ok(vec![ctx.rows_of_labels(self)?]);
+            return Ok(vec![ctx.rows_of_labels(generator)?]);
         }
         let z = ctx.noise.normal("latent", &[64, self.config.latent])?;
-        let images = self.generate(&z, None, &GenerateOptions::default())?;
+        let images = generator.generate(&z, None, &GenerateOptions::default())?;
         Ok(vec![Panel { name: "samples".to_owned(), images, columns: 8 }])
     }
 }
@@ -267,54 +283,8 @@ fn made(
     Ok((ctx.laid_out(&images)?, styles))
 }
 
-impl Generate for StyleGan {
-    fn latent_shape(&self) -> Vec<i64> {
-        vec![self.config.latent]
-    }
-
-    fn class_names(&self) -> &[String] {
-        &self.config.classes
-    }
-
-    fn styled(&self) -> Option<&dyn Styled> {
-        Some(self)
-    }
-
-    /// Truncation is ψ: styles that much of their way from the average one (Karras et al. 2019, appendix B).
-    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        self.of_styles(&self.styles(z, labels, options)?, options)
-    }
-}
-
-impl Styled for StyleGan {
-    fn style_layers(&self) -> i64 {
-        self.generator.synthesis.layers()
-    }
-
-    fn adds_noise(&self) -> bool {
-        self.config.noise
-    }
-
-    fn styles(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        let network = self.network(options.average);
-        no_grad(|| {
-            let styles = network.for_all_layers(&network.mapping.styles(z, labels)?)?;
-            match options.truncation {
-                None => Ok(styles),
-                Some(psi) => network.truncated(&styles, Psi { psi, cutoff: None }),
-            }
-        })
-    }
-
-    /// Constant noise is what is kept with the weights.
-    fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
-        let network = self.network(options.average);
-        let streams = options.noise.streams(styles.device());
-        let noise = LayerNoise::asked(options.noise, &streams);
-        no_grad(|| Ok(network.forward(styles, noise)?.f_clamp(-1.0, 1.0)?))
-    }
-
-    fn style_weights(&self, layers: RangeInclusive<i64>, average: bool) -> Result<Tensor> {
-        no_grad(|| self.network(average).synthesis.style_weights(layers))
+impl ImageGan for StyleGan {
+    fn generator(&self, weights: Weights) -> &dyn Generate {
+        self.network(weights)
     }
 }

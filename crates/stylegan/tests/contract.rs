@@ -43,9 +43,13 @@ fn check(config: &Config) {
     let [height, width] = config.image();
     let shape = [config.batch, config.channels, height, width];
     let classes = config.classes.len() as i64;
-    contract::check(&Subject {
+    let subject = Subject {
         variant: &|seed| StyleGan::new(config.clone(), &policy, seed).expect("stylegan"),
         source: &|| Box::new(Synthetic::new(shape, classes, 5, device())),
+    };
+    contract::check(&subject);
+    contract::check_generator(&subject, &|checkpoint, weights| {
+        StyleGan::load_generator(config, &policy, checkpoint, weights)
     });
 }
 

@@ -3,6 +3,7 @@
 use gan_core::ema::EmaConfig;
 use gan_core::error::Result;
 use gan_core::random::Streams;
+use gan_core::variant::Weights;
 use gan_testkit::reference;
 use stylegan::{Config, LayerNoise, Projection, ProjectionConfig, StyleGan};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -27,7 +28,7 @@ fn generator(noise: bool) -> StyleGan {
 
 /// Searches for a picture of the generator's own; distances at first and at last, and the styles found.
 fn search(gan: &StyleGan, config: ProjectionConfig) -> ([f64; 2], Tensor) {
-    let network = gan.network(true);
+    let network = gan.network(Weights::Averaged);
     let z = Streams::new(7, 0, 0, Device::Cpu).normal("target", &[1, 8]).expect("a latent");
     let target = no_grad(|| {
         let styles = network.for_all_layers(&network.mapping.styles(&z, None)?)?;

@@ -8,7 +8,7 @@ use gan_core::nn::Parameters;
 use gan_core::optim::AdamConfig;
 use gan_core::random::Streams;
 use gan_core::trainer::{Checkpoint, Identity, Parts, RunDir, TrainConfig, Trainer};
-use gan_core::variant::{Generate, GenerateOptions, Styled, Variant};
+use gan_core::variant::{Generate, GenerateOptions, ImageGan, Styled, Variant, Weights};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
@@ -41,9 +41,13 @@ fn tiny() -> Config {
 fn check(config: &Config) {
     let policy = contract::policy();
     let shape = [config.batch, config.channels, config.size, config.size];
-    contract::check(&Subject {
+    let subject = Subject {
         variant: &|seed| ProgressiveStyleGan::new(config.clone(), &policy, seed).expect("stylegan1"),
         source: &|| Box::new(Synthetic::new(shape, 0, 5, device())),
+    };
+    contract::check(&subject);
+    contract::check_generator(&subject, &|checkpoint, weights| {
+        ProgressiveStyleGan::load_generator(config, &policy, checkpoint, weights)
     });
 }
 
@@ -78,17 +82,23 @@ fn a_checkpoint_knows_how_far_it_had_grown() {
     let checkpoint = Checkpoint::find(&run).expect("a checkpoint");
     checkpoint.restore(&mut loaded, Parts::Weights).expect("restored");
     assert_eq!(loaded.stage(), half);
+    let alone = ProgressiveStyleGan::load_generator(&tiny(), &policy, &checkpoint, Weights::Averaged);
+    let alone = alone.expect("a generator");
+    assert_eq!(alone.stage, half);
     let z = Tensor::randn([3, 6], (Kind::Float, device()));
     for truncation in [None, Some(0.5)] {
         let options = GenerateOptions { truncation, ..GenerateOptions::default() };
-        let images = loaded.generate(&z, None, &options).expect("images");
+        let images = alone.generate(&z, None, &options).expect("images");
         assert_eq!(images.size(), [3, 2, 16, 16]);
-        assert_eq!(images, gan.generate(&z, None, &options).expect("images"));
-        let one = loaded.generate(&z.narrow(0, 1, 1), None, &options).expect("an image");
+        for gan in [&gan, &loaded] {
+            let again = gan.generator(Weights::Averaged).generate(&z, None, &options);
+            assert_eq!(images, again.expect("images"));
+        }
+        let one = alone.generate(&z.narrow(0, 1, 1), None, &options).expect("an image");
         assert!(one.allclose(&images.narrow(0, 1, 1), 1e-4, 1e-5, false), "whatever is beside it");
     }
-    assert_eq!(loaded.style_layers(), 6);
-    assert_eq!(loaded.style_weights(1..=2, true).expect("weights").size(), [2 * 8 + 2 * 8, 6]);
+    assert_eq!(alone.style_layers(), 6);
+    assert_eq!(alone.style_weights(1..=2).expect("weights").size(), [2 * 8 + 2 * 8, 6]);
     let logits = loaded.judge(&Tensor::randn([3, 2, 16, 16], (Kind::Float, device())), None);
     assert_eq!(logits.expect("asked").expect("logits").size(), [3]);
 }

@@ -6,7 +6,7 @@ use vanilla::gan_core::error::Result;
 use vanilla::gan_core::random::Streams;
 use vanilla::gan_core::tch::{Device, Kind};
 use vanilla::gan_core::trainer::{Identity, RunDir, TrainConfig, Trainer};
-use vanilla::gan_core::variant::{Generate, GenerateOptions};
+use vanilla::gan_core::variant::{GenerateOptions, ImageGan, Weights};
 use vanilla::{Config, Vanilla};
 
 /// Any data is a source: batch n must be a function of n, so that a run can be resumed.
@@ -56,6 +56,9 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     }
     trainer.finish()?;
     let z = Streams::new(1, 0, 0, policy.device).normal("latent", &[8, gan.config().latent])?;
-    println!("{}", gan.generate(&z, None, &GenerateOptions::default())?.view([8, 2]));
+    println!(
+        "{}",
+        gan.generator(Weights::Averaged).generate(&z, None, &GenerateOptions::default())?.view([8, 2])
+    );
     Ok(())
 }

@@ -4,7 +4,8 @@ use crate::config::Config;
 use gan_core::error::Result;
 use gan_core::nn::{Activation, Init, Mlp, MlpStyle, Mode, Scope};
 use gan_core::tensor::guard::{ANY, shape};
-use tch::Tensor;
+use gan_core::variant::{Generate, GenerateOptions};
+use tch::{Tensor, no_grad};
 
 /// Latents to points or images.
 #[derive(Debug)]
@@ -41,5 +42,15 @@ impl Generator {
         let x = x.f_reshape([-1, channels, height, width])?;
         // Points are anywhere in the plane.
         if height == 1 { Ok(x) } else { Ok(x.f_tanh()?) }
+    }
+}
+
+impl Generate for Generator {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.latent]
+    }
+
+    fn generate(&self, z: &Tensor, _labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        no_grad(|| self.forward(&options.scaled(z)?, Mode::Eval))
     }
 }

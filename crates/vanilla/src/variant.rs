@@ -9,7 +9,10 @@ use gan_core::nn::Mode;
 use gan_core::player::Player;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Variant};
+use gan_core::trainer::Checkpoint;
+use gan_core::variant::{
+    Generate, GenerateOptions, ImageGan, Panel, PreviewCtx, StateVisitor, Variant, Weights,
+};
 use tch::Tensor;
 
 /// An original GAN in training.
@@ -34,6 +37,19 @@ impl Vanilla {
             |scope| Discriminator::new(scope, &config),
         )?;
         Ok(Self { config, pair })
+    }
+
+    /// The generator of a checkpoint alone, without what trains it.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::network`].
+    pub fn load_generator(
+        config: &Config,
+        policy: &DevicePolicy,
+        checkpoint: &Checkpoint,
+        weights: Weights,
+    ) -> Result<Generator> {
+        checkpoint.network(("vanilla", "generator"), weights, policy, |scope| Generator::new(scope, config))
     }
 
     /// What it is made of.
@@ -91,17 +107,13 @@ impl Variant for Vanilla {
         // A picture of points needs many to be one.
         let count = if self.config.size == 1 { 2_500 } else { 64 };
         let z = ctx.noise.normal("latent", &[count, self.config.latent])?;
-        let images = self.generate(&z, None, &GenerateOptions::default())?;
+        let images = self.generator(Weights::Averaged).generate(&z, None, &GenerateOptions::default())?;
         Ok(vec![Panel { name: "samples".to_owned(), images, columns: 8 }])
     }
 }
 
-impl Generate for Vanilla {
-    fn latent_shape(&self) -> Vec<i64> {
-        vec![self.config.latent]
-    }
-
-    fn generate(&self, z: &Tensor, _labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        self.pair.generate(z, options, |generator, z| generator.forward(z, Mode::Eval))
+impl ImageGan for Vanilla {
+    fn generator(&self, weights: Weights) -> &dyn Generate {
+        self.pair.generator(weights)
     }
 }

@@ -31,9 +31,13 @@ fn the_contract_is_kept() {
         let norm = activation == Activation::LeakyRelu;
         let init_std = if norm { 0.5 } else { 0.0 };
         let config = Config { activation, game, size, generator_norm: norm, init_std, ..tiny() };
-        contract::check(&Subject {
+        let subject = Subject {
             variant: &|seed| Vanilla::new(config.clone(), &policy, seed).expect("vanilla"),
             source: &|| Box::new(Synthetic::new([4, 2, size, size], 0, 5, device())),
+        };
+        contract::check(&subject);
+        contract::check_generator(&subject, &|checkpoint, weights| {
+            Vanilla::load_generator(&config, &policy, checkpoint, weights)
         });
     }
 }

@@ -54,7 +54,7 @@ pub fn run(args: Args) -> Result<()> {
     let styled = chosen.styled()?;
     // The last layer is that to colours, which is told the style of the one before.
     let layers = chosen.layers(args.layers.as_deref(), styled.style_layers() - 2)?;
-    let weights = styled.style_weights(layers.clone(), chosen.options.average)?;
+    let weights = styled.style_weights(layers.clone())?;
     // Eigenvectors of A^T A: directions in which factors of channels change most.
     let (squares, directions) = weights.f_transpose(0, 1)?.f_matmul(&weights)?.f_linalg_eigh("L")?;
     let (squares, directions) = (squares.f_flip([0i64])?, directions.f_transpose(0, 1)?.f_flip([0i64])?);

@@ -8,10 +8,11 @@ use crate::machine::Machine;
 use crate::pictures;
 use crate::say::line;
 use crate::styles;
+use crate::weights::WeightChoice;
 use anyhow::Result;
 use clap::ValueEnum;
 use gan_core::error::Error;
-use gan_core::variant::{Attribute, GenerateOptions, ImageGan, Styled};
+use gan_core::variant::{Attribute, Generate, GenerateOptions, Styled};
 use gan_report::{Grid, Picture};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
@@ -67,9 +68,8 @@ pub struct Args {
     /// [default: the middle]
     #[arg(long = "attribute", value_name = "NAME=X|A..B")]
     attributes: Vec<String>,
-    /// Use the weights themselves, where there is a moving average of them
-    #[arg(long)]
-    raw_weights: bool,
+    #[command(flatten)]
+    weights: WeightChoice,
     #[command(flatten)]
     machine: Machine,
 }
@@ -114,14 +114,10 @@ pub fn run(args: Args) -> Result<()> {
         return Err(usage(format!("{run}: it makes points, not pictures; see them with `gan sample {run}`")));
     }
     let policy = args.machine.policy()?;
-    let gan = located::load(&checkpoint, &policy)?;
+    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
     let labels = Ends::of(gan.as_ref(), &args)?;
     let ends = latents::of_seeds(gan.as_ref(), &seeds)?;
-    let options = GenerateOptions {
-        truncation: args.truncation,
-        average: !args.raw_weights,
-        ..GenerateOptions::default()
-    };
+    let options = GenerateOptions { truncation: args.truncation, ..GenerateOptions::default() };
     let mut rows: Vec<Vec<Picture>> = Vec::new();
     if let (Some(stops), Some(styled)) = (found(&args, gan.as_ref(), &options, policy.device)?, gan.styled())
     {
@@ -167,7 +163,7 @@ pub fn run(args: Args) -> Result<()> {
 /// The styles of files to pass through, `[N, layers, style]`, if there are some.
 fn found(
     args: &Args,
-    gan: &dyn ImageGan,
+    gan: &dyn Generate,
     options: &GenerateOptions,
     device: Device,
 ) -> Result<Option<Tensor>> {
@@ -247,7 +243,7 @@ fn seeds(args: &Args) -> Result<Vec<u64>> {
 struct Ends(Option<[Tensor; 2]>);
 
 impl Ends {
-    fn of(gan: &dyn ImageGan, args: &Args) -> Result<Self> {
+    fn of(gan: &dyn Generate, args: &Args) -> Result<Self> {
         let known = gan.attributes();
         if let (Some(text), true) = (args.attributes.first(), known.is_empty()) {
             return Err(usage(format!("--attribute {text}: this GAN knows no attributes")));

@@ -8,11 +8,12 @@ use crate::located::{self, Located};
 use crate::machine::Machine;
 use crate::samples::Samples;
 use crate::say::{line, note, thousands};
+use crate::weights::WeightChoice;
 use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
 use gan_core::random::Streams;
 use gan_core::tensor::range;
-use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_core::variant::{Generate, GenerateOptions};
 use gan_data::{DataSet, PointSet};
 use gan_metrics::classifier::Recipe;
 use gan_metrics::{Classifier, Labelled, Mixture, Projections, modes, sliced_wasserstein, stacked};
@@ -39,9 +40,8 @@ pub struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// Use the weights themselves, where there is a moving average of them
-    #[arg(long)]
-    raw_weights: bool,
+    #[command(flatten)]
+    weights: WeightChoice,
     #[command(flatten)]
     machine: Machine,
 }
@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<()> {
     let checkpoint = located.some_checkpoint()?;
     let config = located::config_of(&checkpoint)?;
     let policy = args.machine.policy()?;
-    let gan = located::load(&checkpoint, &policy)?;
+    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
     let data = dataset::open(&config.data, config.gan.image(), Some(config.gan.channels()))?;
     let samples = |default: usize| {
         let count = args.count.and_then(|count| usize::try_from(count).ok()).unwrap_or(default);
@@ -89,8 +89,8 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 /// Samples of consecutive seeds, as `gan sample` makes them.
-fn generate(gan: &dyn ImageGan, count: usize, args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
-    let options = GenerateOptions { average: !args.raw_weights, ..GenerateOptions::default() };
+fn generate(gan: &dyn Generate, count: usize, args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
+    let options = GenerateOptions::default();
     let labels = Choice::default().of(gan)?;
     let samples =
         Samples { gan, labels: &labels, options, seed: args.seed, listed: &[], device: policy.device };

@@ -11,11 +11,11 @@ use crate::progress::counted;
 use crate::say::{line, note, program, quoted};
 use crate::styles;
 use crate::variants::VariantConfig;
+use crate::weights::WeightChoice;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
 use gan_core::tensor::range;
-use gan_core::trainer::Parts;
 use gan_core::variant::{GenerateOptions, Styled};
 use gan_data::{Options, Originals};
 use gan_metrics::extract::{Clothes, Extract};
@@ -62,9 +62,8 @@ pub struct Args {
     /// A folder for the results [default: `projected/IMAGE` in the run's folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Use the weights themselves, where there is a moving average of them
-    #[arg(long)]
-    raw_weights: bool,
+    #[command(flatten)]
+    weights: WeightChoice,
     #[command(flatten)]
     machine: Machine,
 }
@@ -114,11 +113,10 @@ pub fn run(args: Args) -> Result<()> {
     let policy = args.machine.policy()?;
     let target = target(&args.image, config.image(), config.channels)?.f_to_device(policy.device)?;
     let eyes = eyes(&args, config.channels, &policy)?;
-    let mut gan = StyleGan::new(config, &policy, checkpoint.meta.seed)?;
-    checkpoint.restore(&mut gan, Parts::Weights)?;
-    let named = labels::Choice { class: args.class.clone(), ..labels::Choice::default() }.of(&gan)?;
+    let generator = StyleGan::load_generator(&config, &policy, &checkpoint, args.weights.chosen())?;
+    let named = labels::Choice { class: args.class.clone(), ..labels::Choice::default() }.of(&generator)?;
     let numbers: Vec<u64> = (0..LATENTS as u64).collect();
-    let labels = named.tensor(&gan, &numbers, 0, policy.device)?;
+    let labels = named.tensor(&generator, &numbers, 0, policy.device)?;
 
     let default = || located.run().unwrap_or(Path::new(".")).join("projected").join(stem(&args.image));
     let folder = args.out.clone().unwrap_or_else(default);
@@ -138,7 +136,7 @@ pub fn run(args: Args) -> Result<()> {
         seed: args.seed,
         ..ProjectionConfig::default()
     };
-    let mut projection = Projection::new(gan.network(!args.raw_weights), labels.as_ref(), search)?;
+    let mut projection = Projection::new(&generator, labels.as_ref(), search)?;
     let read = |distance: &Tensor| -> Result<f64> { Ok(distance.f_double_value(&[])?) };
     let at_first = read(&no_grad(|| distance(&projection.image()?))?)?;
     let bar = counted("searching", args.steps);
@@ -159,9 +157,9 @@ pub fn run(args: Args) -> Result<()> {
     let found = projection.image()?;
     let at_last = read(&no_grad(|| distance(&found))?)?;
     let styles = projection.styles()?;
-    let options = GenerateOptions { average: !args.raw_weights, ..GenerateOptions::default() };
-    let with_own_noise = if gan.adds_noise() {
-        let own = read(&no_grad(|| distance(&gan.of_styles(&styles, &options)?))?)?;
+    let options = GenerateOptions::default();
+    let with_own_noise = if generator.adds_noise() {
+        let own = read(&no_grad(|| distance(&generator.of_styles(&styles, &options)?))?)?;
         format!("; {own:.4} with the network's own noise")
     } else {
         String::new()
@@ -174,7 +172,7 @@ pub fn run(args: Args) -> Result<()> {
     let shown = pictures::of_images(&Tensor::f_cat(&strip, 0)?)?;
     save(&pictures::sheet(&shown, shown.len())?, &folder.join("strip.png"), Format::Png)?;
     let path = folder.join("w.safetensors");
-    styles::to_file(&path, styles, (&gan, &named, &options, policy.device))?;
+    styles::to_file(&path, styles, (&generator, &named, &options, policy.device))?;
     line(format_args!(
         "distance ({}): {at_first:.4} at the average style, {at_last:.4} at the end{with_own_noise}",
         eyes.extractor.short_name()

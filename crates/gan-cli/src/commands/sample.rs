@@ -10,9 +10,10 @@ use crate::pictures::{self, Format, save};
 use crate::samples::Samples;
 use crate::say::line;
 use crate::styles;
+use crate::weights::WeightChoice;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
-use gan_core::variant::{GenerateOptions, ImageGan, NoiseInputs};
+use gan_core::variant::{Generate, GenerateOptions, NoiseInputs};
 use gan_data::PointSet;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
@@ -62,9 +63,8 @@ pub struct Args {
     /// Of StyleGAN: the picture of styles that `gan project` has found, its w.safetensors; can be repeated
     #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "seed", "classes"])]
     w: Vec<PathBuf>,
-    /// Use the weights themselves, where there is a moving average of them
-    #[arg(long)]
-    raw_weights: bool,
+    #[command(flatten)]
+    weights: WeightChoice,
     /// How many are generated at a time
     #[arg(long, default_value = "64", value_parser = amount::positive, value_name = "N")]
     batch: u64,
@@ -104,7 +104,7 @@ pub fn run(args: Args) -> Result<()> {
     let located = Located::find(&args.from)?;
     let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
     let policy = args.machine.policy()?;
-    let gan = located::load(&checkpoint, &policy)?;
+    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
     if args.noise != Noise::Const {
         let why = match gan.styled().map(|styled| styled.adds_noise()) {
             None => Some("has no noise inputs; stylegan and stylegan1 have"),
@@ -112,7 +112,7 @@ pub fn run(args: Args) -> Result<()> {
             Some(true) => None,
         };
         if let Some(why) = why {
-            return Err(usage(format!("--noise: a {} {why}", gan.name())));
+            return Err(usage(format!("--noise: a {} {why}", checkpoint.meta.variant)));
         }
     }
     let config = located::config_of(&checkpoint)?;
@@ -245,7 +245,7 @@ fn names_a_file(path: &Path) -> bool {
             .is_some_and(|text| <Format as clap::ValueEnum>::from_str(&text.to_string_lossy(), true).is_ok())
 }
 
-fn samples<'a>(gan: &'a dyn ImageGan, labels: &'a Labels, args: &Args, policy: &DevicePolicy) -> Samples<'a> {
+fn samples<'a>(gan: &'a dyn Generate, labels: &'a Labels, args: &Args, policy: &DevicePolicy) -> Samples<'a> {
     Samples { gan, labels, options: options(args), seed: args.seed, listed: &[], device: policy.device }
 }
 
@@ -255,12 +255,12 @@ fn options(args: &Args) -> GenerateOptions {
         Noise::None => NoiseInputs::None,
         Noise::Random => NoiseInputs::Random(args.seed),
     };
-    GenerateOptions { truncation: args.truncation, average: !args.raw_weights, noise }
+    GenerateOptions { truncation: args.truncation, noise }
 }
 
 /// Pictures of styles in files.
 fn of_styles(
-    gan: &dyn ImageGan,
+    gan: &dyn Generate,
     args: &Args,
     located: &Located,
     (images, policy): (u64, &DevicePolicy),
@@ -296,7 +296,7 @@ fn of_styles(
 
 /// A row for each class that was named, with a column for each seed.
 fn rows_of_classes(
-    gan: &dyn ImageGan,
+    gan: &dyn Generate,
     args: &Args,
     located: &Located,
     (images, policy): (u64, &DevicePolicy),

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::nn::Scope;
 use crate::player::Player;
 use crate::step::StepCtx;
-use crate::variant::{GenerateOptions, StateVisitor};
-use tch::{Tensor, no_grad};
+use crate::variant::{StateVisitor, Weights};
+use tch::Tensor;
 
 /// Both networks, the players `generator` and `discriminator` that move them, the generator's average and the game.
 ///
@@ -85,6 +85,11 @@ impl<G, D> Pair<G, D> {
         game.generator(ctx, generator_player, &sides, &draws, &mut redraw)
     }
 
+    /// The generator with weights of either kind.
+    pub fn generator(&self, weights: Weights) -> &G {
+        weights.of(&self.generator, self.averaged.as_ref())
+    }
+
     /// The generator as it is trained and, where there is one, its average.
     pub fn generators(&self) -> impl Iterator<Item = &G> {
         std::iter::once(&self.generator).chain(&self.averaged)
@@ -111,21 +116,6 @@ impl<G, D> Pair<G, D> {
     /// The visitor's.
     pub fn state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
         self.game.state(visitor)
-    }
-
-    /// For [`Generate::generate`](crate::variant::Generate::generate): `generate` is given the averaged generator, where
-    /// there is one and it is wanted, and latents times the truncation, if there is one.
-    ///
-    /// # Errors
-    /// The generator's; LibTorch's.
-    pub fn generate(
-        &self,
-        z: &Tensor,
-        options: &GenerateOptions,
-        generate: impl FnOnce(&G, &Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let generator = self.averaged.as_ref().filter(|_| options.average).unwrap_or(&self.generator);
-        no_grad(|| generate(generator, &z.f_mul_scalar(options.truncation.unwrap_or(1.0))?))
     }
 
     /// For [`Variant::judge`](crate::variant::Variant::judge): logits of images, packed as in a step. `judge` is the

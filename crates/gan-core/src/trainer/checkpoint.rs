@@ -6,12 +6,14 @@
 //! checkpoints of versions before it). `sha256sum -c SHA256SUMS` checks it by hand.
 
 use crate::clock::Clock;
+use crate::device::DevicePolicy;
 use crate::error::{Error, Result};
+use crate::nn::{Parameters, Scope};
 use crate::player::Player;
 use crate::tensor::file::{self, Named};
 use crate::trainer::state::{Loader, Saver};
 use crate::trainer::watch::Watch;
-use crate::variant::Variant;
+use crate::variant::{StateVisitor, Variant, Weights};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -157,9 +159,14 @@ fn parts_of(player: &Player) -> Vec<(String, Named)> {
         (format!("{name}.adam.safetensors"), player.adam().named(&names)),
     ];
     if let Some(average) = player.average() {
-        parts.push((format!("{name}.average.safetensors"), average.parameters.named()));
+        parts.push((average_of(name), average.parameters.named()));
     }
     parts
+}
+
+/// The file of a player's average.
+fn average_of(player: &str) -> String {
+    format!("{player}.average.safetensors")
 }
 
 /// A checkpoint on the disk, verified.
@@ -220,15 +227,12 @@ impl Checkpoint {
     /// A checkpoint of another variant or with other shapes; a damaged file.
     pub fn restore<B>(&self, variant: &mut dyn Variant<Batch = B>, parts: Parts) -> Result<()> {
         self.check_variant(variant.name())?;
-        let explain = |error| match error {
-            Error::Config { why, .. } => Error::checkpoint(&self.path, why),
-            other => other,
-        };
+        let explain = |error| self.explained(error);
         for player in variant.players_mut() {
             let name = player.name();
             player.parameters().load(&self.tensors(&format!("{name}.safetensors"))?).map_err(explain)?;
             if let Some(average) = player.average() {
-                let values = self.tensors(&format!("{name}.average.safetensors"))?;
+                let values = self.tensors(&average_of(name))?;
                 average.parameters.load(&values).map_err(explain)?;
             }
             if parts == Parts::Everything {
@@ -260,9 +264,10 @@ impl Checkpoint {
             let weights = self.tensors(&format!("{name}.safetensors"))?;
             let left = player.parameters().take(&weights)?;
             if let Some(average) = player.average() {
-                let file = format!("{name}.average.safetensors");
-                let has_average = self.sums.iter().any(|(name, _)| *name == file);
-                let values = if has_average { self.tensors(&file)? } else { weights };
+                let values = match self.kept(name, Weights::Averaged) {
+                    Weights::Averaged => self.tensors(&average_of(name))?,
+                    Weights::Raw => weights,
+                };
                 // What was not found has just begun, as in the weights.
                 let _ = average.parameters.take(&values)?;
             }
@@ -274,6 +279,56 @@ impl Checkpoint {
             return Err(Error::checkpoint(&self.path, why));
         }
         Ok(all)
+    }
+
+    /// A network of one player alone, without what trains it: `new` makes it, and it takes over the player's weights or their
+    /// average. It is not trained any further.
+    ///
+    /// # Errors
+    /// A checkpoint of another variant or with other shapes; a damaged file.
+    pub fn network<N>(
+        &self,
+        (variant, player): (&str, &str),
+        weights: Weights,
+        policy: &DevicePolicy,
+        new: impl FnOnce(Scope) -> Result<N>,
+    ) -> Result<N> {
+        self.check_variant(variant)?;
+        let mut parameters = Parameters::new(policy, self.meta.seed);
+        let network = new(parameters.root().frozen(true))?;
+        let file = match self.kept(player, weights) {
+            Weights::Averaged => average_of(player),
+            Weights::Raw => format!("{player}.safetensors"),
+        };
+        parameters.load(&self.tensors(&file)?).map_err(|error| self.explained(error))?;
+        Ok(network)
+    }
+
+    /// The weights that one gets who asks for some of a player's: raw ones, where there is no average.
+    pub fn kept(&self, player: &str, weights: Weights) -> Weights {
+        let file = average_of(player);
+        let has_average = self.sums.iter().any(|(name, _)| *name == file);
+        if has_average { weights } else { Weights::Raw }
+    }
+
+    /// A number of a variant's state, see [`Variant::extra_state`].
+    ///
+    /// # Errors
+    /// A name that it does not have; a damaged file.
+    pub fn number(&self, name: &str) -> Result<f64> {
+        let mut value = 0.0;
+        let tensors = self.tensors("extra.safetensors")?;
+        let mut loader = Loader { tensors: &tensors, device: tch::Device::Cpu };
+        loader.number(name, &mut value).map_err(|error| self.explained(error))?;
+        Ok(value)
+    }
+
+    /// What does not fit, as a fault of this checkpoint.
+    fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::Config { why, .. } => Error::checkpoint(&self.path, why),
+            other => other,
+        }
     }
 
     fn check_variant(&self, name: &str) -> Result<()> {

@@ -10,7 +10,9 @@ use gan_core::error::Result;
 use gan_core::nn::{Init, Scope};
 use gan_core::random;
 use gan_core::tensor::guard::{ANY, shape};
-use tch::{Device, Kind, Tensor};
+use gan_core::variant::{Generate, GenerateOptions, Styled};
+use std::ops::RangeInclusive;
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// Latents of which the mean style is taken.
 const MEAN_OF: i64 = 4096;
@@ -22,6 +24,9 @@ pub struct Generator {
     pub synthesis: Synthesis,
     /// Latents to styles.
     pub mapping: Mapping,
+    /// How far it has grown: what it makes images by; at first not at all.
+    pub stage: Stage,
+    size: i64,
 }
 
 impl Generator {
@@ -32,7 +37,7 @@ impl Generator {
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let synthesis = Synthesis::new(scope.sub("generator"), config)?;
         let mapping = Mapping::new(scope.sub("style"), config)?;
-        Ok(Self { synthesis, mapping })
+        Ok(Self { synthesis, mapping, stage: Stage::at(config, 0), size: config.size })
     }
 
     /// Whether a parameter of that name belongs to the mapping network.
@@ -69,6 +74,60 @@ impl Generator {
     /// As [`Synthesis::forward`].
     pub fn forward(&self, styles: &Tensor, stage: Stage, noise: LayerNoise) -> Result<Tensor> {
         self.synthesis.forward(styles, stage, noise)
+    }
+}
+
+impl Generate for Generator {
+    fn latent_shape(&self) -> Vec<i64> {
+        vec![self.mapping.style]
+    }
+
+    fn styled(&self) -> Option<&dyn Styled> {
+        Some(self)
+    }
+
+    /// Truncation is ψ: styles that much of their way from the mean one (appendix B). While the networks grow, images are
+    /// enlarged to their full size.
+    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        self.of_styles(&self.styles(z, labels, options)?, options)
+    }
+}
+
+impl Styled for Generator {
+    fn style_layers(&self) -> i64 {
+        self.synthesis.layers()
+    }
+
+    fn adds_noise(&self) -> bool {
+        true
+    }
+
+    fn styles(&self, z: &Tensor, _: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
+        no_grad(|| {
+            let styles = self.for_all_layers(&self.mapping.styles(z)?)?;
+            match options.truncation {
+                None => Ok(styles),
+                Some(psi) => {
+                    Self::truncated(&styles, &self.mapping.mean(z.device())?, Psi { psi, cutoff: None })
+                }
+            }
+        })
+    }
+
+    fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
+        let streams = options.noise.streams(styles.device());
+        let noise = LayerNoise::asked(options.noise, &streams);
+        no_grad(|| {
+            let images = self.forward(styles, self.stage, noise)?.f_clamp(-1.0, 1.0)?;
+            match self.size {
+                size if size > self.stage.side() => Ok(images.f_upsample_nearest2d([size; 2], None, None)?),
+                _ => Ok(images),
+            }
+        })
+    }
+
+    fn style_weights(&self, layers: RangeInclusive<i64>) -> Result<Tensor> {
+        no_grad(|| self.synthesis.style_weights(layers))
     }
 }
 

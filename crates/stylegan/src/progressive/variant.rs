@@ -1,19 +1,25 @@
 //! The networks and one whole training step.
 
 use super::{Config, Discriminator, Generator, Stage};
-use crate::{Generator as Styles, LayerNoise, Psi};
+use crate::{Generator as Styles, LayerNoise};
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
 use gan_core::error::Result;
 use gan_core::game::record_scores;
+use gan_core::nn::Scope;
 use gan_core::player::Player;
 use gan_core::regularizer::gradient_penalty;
 use gan_core::step::StepCtx;
 use gan_core::tensor::guard::shape;
-use gan_core::variant::{Generate, GenerateOptions, Panel, PreviewCtx, StateVisitor, Styled, Variant};
-use std::ops::RangeInclusive;
+use gan_core::trainer::Checkpoint;
+use gan_core::variant::{
+    Generate, GenerateOptions, ImageGan, Panel, PreviewCtx, StateVisitor, Variant, Weights,
+};
 use tch::{Kind, Tensor, no_grad};
+
+/// What the state calls [`ProgressiveStyleGan::images`].
+const IMAGES: &str = "images";
 
 /// A StyleGAN in training.
 #[derive(Debug)]
@@ -57,6 +63,23 @@ impl ProgressiveStyleGan {
         })
     }
 
+    /// The generator of a checkpoint alone, without what trains it.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::network`].
+    pub fn load_generator(
+        config: &Config,
+        policy: &DevicePolicy,
+        checkpoint: &Checkpoint,
+        weights: Weights,
+    ) -> Result<Generator> {
+        let stage = Stage::at(config, checkpoint.number(IMAGES)? as u64);
+        let new = |scope: Scope| Generator::new(scope, config);
+        let mut generator = checkpoint.network(("stylegan1", "generator"), weights, policy, new)?;
+        generator.stage = stage;
+        Ok(generator)
+    }
+
     /// What it is made of.
     pub fn config(&self) -> &Config {
         &self.config
@@ -67,9 +90,18 @@ impl ProgressiveStyleGan {
         Stage::at(&self.config, self.images)
     }
 
-    /// The generator that makes images: the average, where there is one and it is wanted.
-    pub fn network(&self, average: bool) -> &Generator {
-        self.averaged.as_ref().filter(|_| average).unwrap_or(&self.generator)
+    /// The generator with weights of either kind.
+    pub fn network(&self, weights: Weights) -> &Generator {
+        weights.of(&self.generator, self.averaged.as_ref())
+    }
+
+    /// Lets the networks be as far grown as after so many images.
+    fn grow(&mut self, images: u64) {
+        self.images = images;
+        let stage = self.stage();
+        for generator in std::iter::once(&mut self.generator).chain(&mut self.averaged) {
+            generator.stage = stage;
+        }
     }
 }
 
@@ -87,7 +119,7 @@ impl Variant for ProgressiveStyleGan {
     /// One update each at the resolution that the clock says, the discriminator's first. Parameters of other resolutions have no
     /// gradient and stand still, their moments too.
     fn step(&mut self, ctx: &StepCtx, data: &mut dyn Source<ImageBatch>) -> Result<()> {
-        self.images = ctx.clock().images;
+        self.grow(ctx.clock().images);
         let stage = self.stage();
         let Self { config, generator, discriminator, generator_player, discriminator_player, .. } = self;
         let &mut Config { batch, channels, size, loss, r1_gamma, gradient_penalty: lambda, drift, .. } =
@@ -148,8 +180,8 @@ impl Variant for ProgressiveStyleGan {
 
     fn extra_state(&mut self, visitor: &mut dyn StateVisitor) -> Result<()> {
         let mut images = self.images as f64;
-        visitor.number("images", &mut images)?;
-        self.images = images as u64;
+        visitor.number(IMAGES, &mut images)?;
+        self.grow(images as u64);
         Ok(())
     }
 
@@ -168,7 +200,7 @@ impl Variant for ProgressiveStyleGan {
 
     fn preview(&self, ctx: &PreviewCtx) -> Result<Vec<Panel>> {
         let z = ctx.noise.normal("latent", &[64, self.config.style])?;
-        let images = self.generate(&z, None, &GenerateOptions::default())?;
+        let images = self.generator(Weights::Averaged).generate(&z, None, &GenerateOptions::default())?;
         Ok(vec![Panel { name: "samples".to_owned(), images, columns: 8 }])
     }
 }
@@ -189,59 +221,8 @@ fn made(ctx: &StepCtx, config: &Config, generator: &Generator, stage: Stage) -> 
     generator.forward(&chosen, stage, LayerNoise::Random(noise))
 }
 
-impl Generate for ProgressiveStyleGan {
-    fn latent_shape(&self) -> Vec<i64> {
-        vec![self.config.style]
-    }
-
-    fn styled(&self) -> Option<&dyn Styled> {
-        Some(self)
-    }
-
-    /// Truncation is ψ: styles that much of their way from the mean one (appendix B). While the networks grow, images are
-    /// enlarged to their full size.
-    fn generate(&self, z: &Tensor, labels: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        self.of_styles(&self.styles(z, labels, options)?, options)
-    }
-}
-
-impl Styled for ProgressiveStyleGan {
-    fn style_layers(&self) -> i64 {
-        self.generator.synthesis.layers()
-    }
-
-    fn adds_noise(&self) -> bool {
-        true
-    }
-
-    fn styles(&self, z: &Tensor, _: Option<&Tensor>, options: &GenerateOptions) -> Result<Tensor> {
-        let network = self.network(options.average);
-        no_grad(|| {
-            let styles = network.for_all_layers(&network.mapping.styles(z)?)?;
-            match options.truncation {
-                None => Ok(styles),
-                Some(psi) => {
-                    let mean = network.mapping.mean(z.device())?;
-                    Generator::truncated(&styles, &mean, Psi { psi, cutoff: None })
-                }
-            }
-        })
-    }
-
-    fn of_styles(&self, styles: &Tensor, options: &GenerateOptions) -> Result<Tensor> {
-        let streams = options.noise.streams(styles.device());
-        let noise = LayerNoise::asked(options.noise, &streams);
-        no_grad(|| {
-            let images = self.network(options.average).forward(styles, self.stage(), noise)?;
-            let images = images.f_clamp(-1.0, 1.0)?;
-            match self.config.size {
-                size if size > self.stage().side() => Ok(images.f_upsample_nearest2d([size; 2], None, None)?),
-                _ => Ok(images),
-            }
-        })
-    }
-
-    fn style_weights(&self, layers: RangeInclusive<i64>, average: bool) -> Result<Tensor> {
-        no_grad(|| self.network(average).synthesis.style_weights(layers))
+impl ImageGan for ProgressiveStyleGan {
+    fn generator(&self, weights: Weights) -> &dyn Generate {
+        self.network(weights)
     }
 }

@@ -13,10 +13,11 @@ use crate::pictures;
 use crate::progress;
 use crate::samples::Samples;
 use crate::say::{line, note, thousands};
+use crate::weights::WeightChoice;
 use anyhow::Result;
 use gan_core::error::Error;
 use gan_core::tensor::range;
-use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_core::variant::{Generate, GenerateOptions};
 use gan_data::DataSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,9 +67,8 @@ pub struct Args {
     /// The run as it was when its samples were best, instead of its newest checkpoint
     #[arg(long)]
     best: bool,
-    /// Use the weights themselves, where there is a moving average of them
-    #[arg(long)]
-    raw_weights: bool,
+    #[command(flatten)]
+    weights: WeightChoice,
     #[command(flatten)]
     machine: Machine,
 }
@@ -101,7 +101,7 @@ pub fn run(args: Args) -> Result<()> {
     let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
     let policy = args.machine.policy()?;
     let config = located::config_of(&checkpoint)?;
-    let gan = located::load(&checkpoint, &policy)?;
+    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
     if gan.classes() == 0 {
         let why = "its GAN knows no classes, so that its images have no labels; train a cgan on classes";
         return Err(usage(format!("{}: {why}", args.from.display())));
@@ -224,12 +224,8 @@ fn plan(args: &Args, real: &Pool, classes: usize) -> Vec<u64> {
     missing
 }
 
-fn generate(gan: &dyn ImageGan, plan: &[u64], args: &Args, device: Device) -> Result<Pool> {
-    let options = GenerateOptions {
-        truncation: args.truncation,
-        average: !args.raw_weights,
-        ..GenerateOptions::default()
-    };
+fn generate(gan: &dyn Generate, plan: &[u64], args: &Args, device: Device) -> Result<Pool> {
+    let options = GenerateOptions { truncation: args.truncation, ..GenerateOptions::default() };
     let bar = progress::counted("generating", plan.iter().sum());
     let (mut images, mut labels, mut first) = (Vec::new(), Vec::new(), 0);
     for (class, &count) in (0..).zip(plan) {

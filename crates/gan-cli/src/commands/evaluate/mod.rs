@@ -16,6 +16,7 @@ use crate::labels;
 use crate::latents;
 use crate::machine::Machine;
 use crate::say::note;
+use crate::weights::WeightChoice;
 use anyhow::Result;
 use gan_core::device::DevicePolicy;
 use gan_metrics::extract::Extract;
@@ -57,9 +58,8 @@ pub struct Args {
     /// The run as it was when its samples were best, instead of its newest checkpoint
     #[arg(long)]
     best: bool,
-    /// Use the weights themselves, where there is a moving average of them
-    #[arg(long)]
-    raw_weights: bool,
+    #[command(flatten)]
+    weights: WeightChoice,
     /// Of a run that translates: from the first domain to the second, or back
     #[arg(long, default_value = "a2b", value_parser = ["a2b", "b2a"])]
     direction: String,

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use gan_core::device::DevicePolicy;
 use gan_core::error::Error;
 use gan_core::tensor::range;
-use gan_core::variant::{GenerateOptions, ImageGan};
+use gan_core::variant::{Generate, GenerateOptions, Weights};
 use gan_data::{Options, Originals};
 use gan_metrics::Gaussian;
 use gan_metrics::extract::Extract;
@@ -43,7 +43,7 @@ pub enum Side {
 
 /// A generator and how it is asked.
 pub struct Generated {
-    gan: Box<dyn ImageGan>,
+    gan: Box<dyn Generate>,
     /// Classes in turn, attributes by seed.
     labels: Labels,
     config: RunConfig,
@@ -54,6 +54,7 @@ pub struct Generated {
     pub images: u64,
     policy: DevicePolicy,
     seed: u64,
+    weights: Weights,
     options: GenerateOptions,
 }
 
@@ -80,7 +81,8 @@ impl Side {
                 args.subject
             )));
         }
-        let gan = located::load(&checkpoint, policy)?;
+        let weights = checkpoint.kept("generator", args.weights.chosen());
+        let gan = located::load(&checkpoint, policy, weights)?;
         Ok(Self::Generated(Box::new(Generated {
             labels: Choice::default().of(gan.as_ref())?,
             gan,
@@ -90,11 +92,8 @@ impl Side {
             images: checkpoint.meta.clock.images,
             policy: *policy,
             seed: args.seed,
-            options: GenerateOptions {
-                truncation: args.truncation,
-                average: !args.raw_weights,
-                ..GenerateOptions::default()
-            },
+            weights,
+            options: GenerateOptions { truncation: args.truncation, ..GenerateOptions::default() },
         })))
     }
 
@@ -195,10 +194,9 @@ impl Side {
         let count = thousands(count.max(0) as u64);
         match self {
             Self::Generated(generated) => {
-                let has_average = generated.gan.players().iter().any(|player| player.average().is_some());
-                let weights = match (generated.options.average, has_average) {
-                    (true, true) => "averaged weights",
-                    _ => "raw weights",
+                let weights = match generated.weights {
+                    Weights::Averaged => "averaged weights",
+                    Weights::Raw => "raw weights",
                 };
                 let asked = generated.labels.describe();
                 let truncation = match generated.options.truncation {
