@@ -66,8 +66,7 @@ impl Sampling {
         let config = cifar10()?;
         let batch = config.batch;
         let mut weights = Parameters::new(&policy, 1);
-        let classes = config.classes.len() as i64;
-        let generator = biggan::Generator::new(weights.root().frozen(true), &config, classes)?;
+        let generator = biggan::Generator::new(weights.root().frozen(true), &config)?;
         Ok(Self { generator: Box::new(generator), images: 1_000, batch, policy, done: 0 })
     }
 

@@ -21,11 +21,11 @@ pub struct Discriminator {
 }
 
 impl Discriminator {
-    /// A discriminator in `scope` for so many classes.
+    /// A discriminator in `scope` for the configuration's classes.
     ///
     /// # Errors
     /// LibTorch's, such as no memory.
-    pub fn new(mut scope: Scope, config: &Config, classes: i64) -> Result<Self> {
+    pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let weight = config.first_weights.init().with_spectral_norm(config.discriminator_spectral_norm);
         let width = config.discriminator_width;
         let stages = layout::discriminator(config.size, config.form);
@@ -62,7 +62,7 @@ impl Discriminator {
             input,
             stages: made,
             linear: Linear::new(scope.sub("linear"), last, 1, weight)?,
-            embed: Embedding::new(scope.sub("embed"), classes, last, weight)?,
+            embed: Embedding::new(scope.sub("embed"), config.classes.len() as i64, last, weight)?,
             image: [config.channels, config.size, config.size],
         })
     }

@@ -43,11 +43,12 @@ enum Told {
 }
 
 impl Generator {
-    /// A generator in `scope` for so many classes.
+    /// A generator in `scope` for the configuration's classes.
     ///
     /// # Errors
     /// LibTorch's, such as no memory.
-    pub fn new(mut scope: Scope, config: &Config, classes: i64) -> Result<Self> {
+    pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
+        let classes = config.classes.len() as i64;
         let stages = layout::generator(config.size);
         let plain = config.first_weights.init();
         let weight = plain.with_spectral_norm(config.generator_spectral_norm);

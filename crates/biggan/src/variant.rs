@@ -15,6 +15,9 @@ use gan_core::trainer::Checkpoint;
 use gan_core::variant::{Generate, ImageGan, Panel, PreviewCtx, StateVisitor, Variant, Weights};
 use tch::{Tensor, no_grad};
 
+/// The variant's word.
+const NAME: &str = "biggan";
+
 /// A BigGAN in training.
 #[derive(Debug)]
 pub struct BigGan {
@@ -29,8 +32,7 @@ impl BigGan {
     /// A setting that cannot work, no classes; LibTorch's, such as no memory.
     pub fn new(config: Config, policy: &DevicePolicy, seed: u64) -> Result<Self> {
         config.validate()?;
-        let classes = config.classes.len() as i64;
-        if classes == 0 {
+        if config.classes.is_empty() {
             let why =
                 "none are named; train on data that has classes, such as a folder with a folder for each";
             return Err(Error::config("biggan.classes", why));
@@ -39,8 +41,8 @@ impl BigGan {
             config.rules(),
             policy,
             seed,
-            |scope| Generator::new(scope, &config, classes),
-            |scope| Discriminator::new(scope, &config, classes),
+            |scope| Generator::new(scope, &config),
+            |scope| Discriminator::new(scope, &config),
         )?;
         Ok(Self { config, pair })
     }
@@ -48,16 +50,15 @@ impl BigGan {
     /// The generator of a checkpoint alone, without what trains it.
     ///
     /// # Errors
-    /// As [`Checkpoint::network`].
+    /// A checkpoint of another variant or without its configuration; a damaged file; LibTorch's, such as no memory.
     pub fn load_generator(
-        config: &Config,
         policy: &DevicePolicy,
         checkpoint: &Checkpoint,
         weights: Weights,
     ) -> Result<Generator> {
-        checkpoint.network(("biggan", "generator"), weights, policy, |scope| {
-            Generator::new(scope, config, config.classes.len() as i64)
-        })
+        let config: Config = checkpoint.config(NAME)?;
+        config.validate()?;
+        checkpoint.generator(weights, policy, |scope| Generator::new(scope, &config))
     }
 
     /// What it is made of.
@@ -70,7 +71,7 @@ impl Variant for BigGan {
     type Batch = ImageBatch;
 
     fn name(&self) -> &'static str {
-        "biggan"
+        NAME
     }
 
     fn images_per_step(&self) -> u64 {

@@ -8,9 +8,11 @@ use gan_core::ema::{Ema, EmaBuffers, EmaConfig};
 use gan_core::game::{GameConfig, RegularizerConfig};
 use gan_core::nn::{Mode, Parameters, SpectralNorm};
 use gan_core::optim::AdamConfig;
+use gan_core::random::Streams;
 use gan_core::regularizer::Orthogonal;
 use gan_core::tensor::file::Named;
-use gan_core::variant::{GenerateOptions, ImageGan, Variant, Weights};
+use gan_core::trainer::{Checkpoint, Identity, RunDir, TrainConfig, Trainer};
+use gan_core::variant::{Generate, GenerateOptions, ImageGan, Variant, Weights};
 use gan_testkit::contract::{self, Subject};
 use gan_testkit::golden::Golden;
 use gan_testkit::replay::{self, Recorded};
@@ -49,8 +51,8 @@ fn check(config: &Config) {
         source: &|| Box::new(Synthetic::new(shape, 3, 5, device())),
     };
     contract::check(&subject);
-    contract::check_generator(&subject, &|checkpoint, weights| {
-        BigGan::load_generator(config, &policy, checkpoint, weights)
+    contract::check_generator(&subject, config, &|checkpoint, weights| {
+        BigGan::load_generator(&policy, checkpoint, weights)
     });
 }
 
@@ -172,13 +174,12 @@ fn recorded(golden: &Golden) -> Config {
 /// Both networks with recorded weights.
 fn networks(golden: &Golden, config: &Config) -> (Generator, Parameters, Discriminator, Parameters) {
     let policy = reference();
-    let classes = config.classes.len() as i64;
     let mut weights = Parameters::new(&policy, 1);
-    let generator = Generator::new(weights.root(), config, classes).expect("generator");
+    let generator = Generator::new(weights.root(), config).expect("generator");
     assert_eq!(weights.trainable_names(), golden.parameter_names("G"));
     weights.load(&golden.under("state/G/")).expect("reference names");
     let mut d_weights = Parameters::new(&policy, 1);
-    let discriminator = Discriminator::new(d_weights.root(), config, classes).expect("discriminator");
+    let discriminator = Discriminator::new(d_weights.root(), config).expect("discriminator");
     assert_eq!(d_weights.trainable_names(), golden.parameter_names("D"));
     d_weights.load(&golden.under("state/D/")).expect("reference names");
     (generator, weights, discriminator, d_weights)
@@ -320,7 +321,7 @@ fn training_steps_are_the_reference() {
 /// An average of the generator that begins as it is now.
 fn average(gan: &BigGan, config: &Config) -> Ema {
     let mut copy = Parameters::new(&reference(), 1);
-    let _ = Generator::new(copy.root(), config, config.classes.len() as i64).expect("generator");
+    let _ = Generator::new(copy.root(), config).expect("generator");
     Ema::new(config.ema, copy, gan.players()[0].parameters()).expect("average")
 }
 
@@ -390,8 +391,7 @@ fn the_authors_weights_make_the_authors_pictures() {
         )
         .expect("a generator");
         let mut parameters = Parameters::new(&reference(), 1);
-        let generator =
-            Generator::new(parameters.root(), &config, config.classes.len() as i64).expect("generator");
+        let generator = Generator::new(parameters.root(), &config).expect("generator");
         parameters.load(&weights).expect("all weights");
         let class = golden.tensor("in/class_onehot").argmax(1, false);
         let z = golden.tensor(&format!("in/z_{truncation}"));
@@ -401,6 +401,39 @@ fn the_authors_weights_make_the_authors_pictures() {
     let weights = golden.under("state/M/");
     let error = published::generator(weights, Path::new("x.bin"), 1.5).expect_err("too far").to_string();
     assert!(error.contains("1.5"), "{error}");
+}
+
+/// Standing statistics are kept with the weights and the average, so that the generator alone has them.
+#[test]
+fn standing_statistics_go_with_the_generator() {
+    let policy = contract::policy();
+    policy.apply();
+    let config = Config { norm_statistics: NormStatistics::Standing, ..tiny() };
+    let mut gan = BigGan::new(config.clone(), &policy, 1).expect("biggan");
+    let mut data = Synthetic::new([config.batch, 2, config.size, config.size], 3, 5, device());
+    let folder = tempfile::tempdir().expect("temp dir");
+    let run = folder.path().join("run");
+    let dir = RunDir::create(&run, "").expect("run folder");
+    let identity = Identity::of(&gan, &config).expect("an identity");
+    let train = TrainConfig { evaluate_images: 0, ..TrainConfig::default() };
+    let mut trainer = Trainer::new(train, policy, dir, identity).expect("trainer");
+    let _ = trainer.advance(&mut gan, &mut data).expect("a step");
+    let noise = Streams::new(1, 0, 0, device());
+    let z = noise.normal("latent", &[3, config.latent]).expect("latents");
+    let labels = noise.integers("labels", 3, &[3]).expect("labels");
+    let images = |generator: &dyn Generate| {
+        generator.generate(&z, Some(&labels), &GenerateOptions::default()).expect("images")
+    };
+    let before = [Weights::Averaged, Weights::Raw].map(|weights| images(gan.generator(weights)));
+    gan.stand(&noise, 4, 8).expect("statistics");
+    trainer.save_now(&mut gan, &mut data).expect("a checkpoint");
+    trainer.finish().expect("the end");
+    let checkpoint = Checkpoint::find(&run).expect("sound");
+    for (weights, before) in [Weights::Averaged, Weights::Raw].into_iter().zip(before) {
+        let alone = BigGan::load_generator(&policy, &checkpoint, weights).expect("a generator");
+        assert_eq!(images(&alone), images(gan.generator(weights)), "{weights:?}");
+        assert_ne!(images(&alone), before, "{weights:?}");
+    }
 }
 
 /// The paper's models with 1,000 classes: those of 128 pixels as BigGAN-PyTorch counts them, all by the tables of appendix B.
@@ -425,8 +458,9 @@ fn parameter_counts_are_the_authors() {
 /// Trained numbers of both networks for 1,000 classes, without their memory.
 fn counted(config: &Config) -> [usize; 2] {
     let (mut first, mut second) = (Parameters::counting(), Parameters::counting());
-    let _ = Generator::new(first.root(), config, 1_000).expect("generator");
-    let _ = Discriminator::new(second.root(), config, 1_000).expect("discriminator");
+    let config = Config { classes: named(1_000), ..config.clone() };
+    let _ = Generator::new(first.root(), &config).expect("generator");
+    let _ = Discriminator::new(second.root(), &config).expect("discriminator");
     [first.count(), second.count()]
 }
 
@@ -443,7 +477,7 @@ fn standing_statistics_are_the_reference() {
         ..Config::default()
     };
     let mut weights = Parameters::new(&reference(), 1);
-    let generator = Generator::new(weights.root(), &config, of("n_classes")).expect("generator");
+    let generator = Generator::new(weights.root(), &config).expect("generator");
     weights.load(&golden.under("state/G/")).expect("reference names");
     let forward =
         |z: &Tensor, y: &Tensor, mode| tch::no_grad(|| generator.forward(z, y, mode).expect("images"));

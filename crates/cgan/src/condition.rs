@@ -57,8 +57,8 @@ impl Conditions {
         Ok(Self { kind, with_none: config.label_dropout > 0.0 })
     }
 
-    /// The same, for another owner.
-    pub(crate) fn shared(&self) -> Self {
+    /// The same tensors, for another owner.
+    pub(crate) fn shallow_clone(&self) -> Self {
         let kind = match &self.kind {
             Kinds::Classes(count) => Kinds::Classes(*count),
             Kinds::Attributes { low, factor } => {

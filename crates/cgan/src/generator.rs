@@ -43,7 +43,13 @@ impl Generator {
             Condition::Classes => (config.classes.clone(), Vec::new()),
             Condition::Attributes => (Vec::new(), config.attributes.clone()),
         };
-        Ok(Self { network, latent: config.latent, conditions: conditions.shared(), classes, attributes })
+        Ok(Self {
+            network,
+            latent: config.latent,
+            conditions: conditions.shallow_clone(),
+            classes,
+            attributes,
+        })
     }
 
     /// # Shapes

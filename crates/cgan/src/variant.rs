@@ -15,6 +15,9 @@ use gan_core::trainer::Checkpoint;
 use gan_core::variant::{Generate, ImageGan, Panel, PreviewCtx, StateVisitor, Variant, Weights};
 use tch::Tensor;
 
+/// The variant's word.
+const NAME: &str = "cgan";
+
 /// A conditional GAN in training.
 #[derive(Debug)]
 pub struct Cgan {
@@ -44,17 +47,16 @@ impl Cgan {
     /// The generator of a checkpoint alone, without what trains it.
     ///
     /// # Errors
-    /// No classes or attributes; as [`Checkpoint::network`].
+    /// A checkpoint of another variant or without its configuration; a damaged file; LibTorch's, such as no memory.
     pub fn load_generator(
-        config: &Config,
         policy: &DevicePolicy,
         checkpoint: &Checkpoint,
         weights: Weights,
     ) -> Result<Generator> {
-        let conditions = Conditions::new(config, policy.device)?;
-        checkpoint.network(("cgan", "generator"), weights, policy, |scope| {
-            Generator::new(scope, config, &conditions)
-        })
+        let config: Config = checkpoint.config(NAME)?;
+        config.validate()?;
+        let conditions = Conditions::new(&config, policy.device)?;
+        checkpoint.generator(weights, policy, |scope| Generator::new(scope, &config, &conditions))
     }
 
     /// What it is made of.
@@ -72,7 +74,7 @@ impl Variant for Cgan {
     type Batch = ImageBatch;
 
     fn name(&self) -> &'static str {
-        "cgan"
+        NAME
     }
 
     fn images_per_step(&self) -> u64 {

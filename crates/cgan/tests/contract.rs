@@ -106,8 +106,8 @@ fn check(config: &Config) {
         },
     };
     contract::check(&subject);
-    contract::check_generator(&subject, &|checkpoint, weights| {
-        Cgan::load_generator(config, &policy, checkpoint, weights)
+    contract::check_generator(&subject, config, &|checkpoint, weights| {
+        Cgan::load_generator(&policy, checkpoint, weights)
     });
 }
 

@@ -36,10 +36,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     trainer.finish()?;
 
-    // As a program would that only makes images: the generator alone, from the run's newest checkpoint.
+    // As a program that only makes images: the generator alone, from a run's newest checkpoint.
     let checkpoint = Checkpoint::find(Path::new("runs/example"))?;
-    let generator = Dcgan::load_generator(gan.config(), &policy, &checkpoint, Weights::Averaged)?;
-    let z = Streams::new(1, 0, 0, policy.device).normal("latent", &[64, gan.config().latent])?;
+    let generator = Dcgan::load_generator(&policy, &checkpoint, Weights::Averaged)?;
+    let z = Streams::new(1, 0, 0, policy.device).normal("latent", &[64, generator.latent_shape()[0]])?;
     let samples = generator.generate(&z, None, &GenerateOptions::default())?;
     let sheet = grid::grid(&range::to_bytes(&samples)?, 8, 2)?;
     Ok(grid::save_png(&sheet, Path::new("runs/example/samples.png"))?)

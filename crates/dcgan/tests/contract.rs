@@ -46,8 +46,8 @@ fn the_contract_is_kept() {
             source: &|| Box::new(Synthetic::new([4, 2, 16, 16], 0, 5, device())),
         };
         contract::check(&subject);
-        contract::check_generator(&subject, &|checkpoint, weights| {
-            Dcgan::load_generator(&config, &policy, checkpoint, weights)
+        contract::check_generator(&subject, &config, &|checkpoint, weights| {
+            Dcgan::load_generator(&policy, checkpoint, weights)
         });
     }
 }

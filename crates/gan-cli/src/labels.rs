@@ -42,19 +42,19 @@ impl Choice {
     ///
     /// # Errors
     /// A class or an attribute that the GAN does not have.
-    pub fn of(&self, gan: &(impl Generate + ?Sized)) -> Result<Labels> {
+    pub fn of(&self, generator: &(impl Generate + ?Sized)) -> Result<Labels> {
         if let Some(first) = self.attributes.first()
-            && (gan.attributes().is_empty() || self.class.is_some())
+            && (generator.attributes().is_empty() || self.class.is_some())
         {
-            let why = if gan.attributes().is_empty() {
+            let why = if generator.attributes().is_empty() {
                 "this GAN knows no attributes"
             } else {
                 "--class is for others"
             };
             return Err(usage(format!("--attribute {first}: {why}")));
         }
-        let names = gan.class_names();
-        let takes_none = names.is_empty() && gan.attributes().is_empty();
+        let names = generator.class_names();
+        let takes_none = names.is_empty() && generator.attributes().is_empty();
         match &self.class {
             // Unless a class is called so.
             Some(word) if word == "none" && !takes_none && !names.contains(word) => {
@@ -63,15 +63,15 @@ impl Choice {
             Some(word) => return Ok(Labels::Class(class_number("--class", word, names)?)),
             None => {}
         }
-        if !gan.attributes().is_empty() {
-            let mut values = vec![None; gan.attributes().len()];
+        if !generator.attributes().is_empty() {
+            let mut values = vec![None; generator.attributes().len()];
             for text in &self.attributes {
-                let (index, value) = attribute(text, gan.attributes())?;
-                values[index] = Some(number(text, value, &gan.attributes()[index])?);
+                let (index, value) = attribute(text, generator.attributes())?;
+                values[index] = Some(number(text, value, &generator.attributes()[index])?);
             }
             return Ok(Labels::Attributes(values));
         }
-        Ok(if gan.classes() > 0 { Labels::InTurn(gan.classes()) } else { Labels::Nothing })
+        Ok(if generator.classes() > 0 { Labels::InTurn(generator.classes()) } else { Labels::Nothing })
     }
 
     /// What stands in a file's name for what was chosen; empty for nothing.
@@ -88,7 +88,7 @@ impl Labels {
     /// LibTorch's, such as no memory.
     pub fn tensor(
         &self,
-        gan: &(impl Generate + ?Sized),
+        generator: &(impl Generate + ?Sized),
         numbers: &[u64],
         seed: u64,
         device: Device,
@@ -103,7 +103,7 @@ impl Labels {
                 let mut rows = Vec::new();
                 for number in numbers {
                     let streams = Streams::new(seed.wrapping_add(*number), 0, 0, Device::Cpu);
-                    let drawn = gan.draw_labels(&streams, 1)?;
+                    let drawn = generator.draw_labels(&streams, 1)?;
                     let drawn = drawn.map(|row| Vec::<f32>::try_from(row.f_flatten(0, -1)?)).transpose()?;
                     let drawn = drawn.unwrap_or_default();
                     rows.extend(given.iter().zip(drawn).map(|(given, drawn)| given.unwrap_or(drawn)));

@@ -11,8 +11,8 @@ use tch::{Device, Kind, Tensor};
 ///
 /// # Errors
 /// LibTorch's, such as no memory.
-pub fn of_seeds(gan: &(impl Generate + ?Sized), seeds: &[u64]) -> Result<Tensor> {
-    let shape = gan.latent_shape();
+pub fn of_seeds(generator: &(impl Generate + ?Sized), seeds: &[u64]) -> Result<Tensor> {
+    let shape = generator.latent_shape();
     let latents: Vec<Tensor> = seeds
         .iter()
         .map(|&seed| Streams::new(seed, 0, 0, Device::Cpu).normal("sample", &shape))

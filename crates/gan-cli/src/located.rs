@@ -160,14 +160,18 @@ pub fn config_in(run: &Path) -> Result<RunConfig> {
 ///
 /// # Errors
 /// As [`config_of`]; a damaged file; a variant that translates images instead; no memory.
-pub fn load(checkpoint: &Checkpoint, policy: &DevicePolicy, weights: Weights) -> Result<Box<dyn Generate>> {
-    config_of(checkpoint)?.gan.load_generator(policy, checkpoint, weights)
+pub fn load_generator(
+    checkpoint: &Checkpoint,
+    policy: &DevicePolicy,
+    weights: Weights,
+) -> Result<Box<dyn Generate>> {
+    config_of(checkpoint)?.gan.variant().load_generator(policy, checkpoint, weights)
 }
 
 /// The GAN of a checkpoint with its weights, ready to translate.
 ///
 /// # Errors
-/// As [`load`]; a variant that makes images from noise instead.
+/// As [`load_generator`]; a variant that makes images from noise instead.
 pub fn load_translator(checkpoint: &Checkpoint, policy: &DevicePolicy) -> Result<Box<dyn ImageTranslator>> {
     let mut gan = config_of(checkpoint)?.gan.build(policy, checkpoint.meta.seed)?.into_translator()?;
     checkpoint.restore(gan.as_mut(), Parts::Weights)?;

@@ -10,7 +10,7 @@ use tch::{Device, Tensor, no_grad};
 /// A generator and how it is asked.
 pub struct Samples<'a> {
     /// The generator.
-    pub gan: &'a dyn Generate,
+    pub generator: &'a dyn Generate,
     /// Classes or attributes.
     pub labels: &'a Labels,
     /// Truncation and noise.
@@ -33,7 +33,7 @@ impl Samples<'_> {
     /// A GAN that cannot do without labels; LibTorch's.
     pub fn of(&self, numbers: Range<u64>) -> Result<Tensor> {
         let seeds: Vec<u64> = numbers.clone().map(|number| self.seed_of(number)).collect();
-        self.with_latents(&latents::of_seeds(self.gan, &seeds)?, numbers)
+        self.with_latents(&latents::of_seeds(self.generator, &seeds)?, numbers)
     }
 
     /// The seed of a picture.
@@ -50,8 +50,8 @@ impl Samples<'_> {
     /// As [`Samples::of`].
     pub fn with_latents(&self, z: &Tensor, numbers: impl Iterator<Item = u64>) -> Result<Tensor> {
         let numbers: Vec<u64> = numbers.collect();
-        let labels = self.labels.tensor(self.gan, &numbers, self.seed, self.device)?;
+        let labels = self.labels.tensor(self.generator, &numbers, self.seed, self.device)?;
         let z = z.f_to_device(self.device)?;
-        Ok(no_grad(|| self.gan.generate(&z, labels.as_ref(), &self.options))?)
+        Ok(no_grad(|| self.generator.generate(&z, labels.as_ref(), &self.options))?)
     }
 }

@@ -1,4 +1,4 @@
-//! What commands with styles have in common: a GAN with styles, its layers, styles in files, and where a sheet goes.
+//! What commands with styles have in common: a generator with styles, its layers, styles in files, and where a sheet goes.
 
 use crate::failure::usage;
 use crate::labels;
@@ -40,9 +40,9 @@ pub struct StyleChoice {
     machine: Machine,
 }
 
-/// A loaded GAN that has styles.
+/// A loaded generator that has styles.
 pub struct Chosen {
-    gan: Box<dyn Generate>,
+    generator: Box<dyn Generate>,
     labels: labels::Labels,
     policy: DevicePolicy,
     located: Located,
@@ -61,17 +61,17 @@ impl StyleChoice {
         let located = Located::find(&self.from)?;
         let checkpoint = if self.best { located.best()? } else { located.some_checkpoint()? };
         let policy = self.machine.policy()?;
-        let gan = located::load(&checkpoint, &policy, self.weights.chosen())?;
-        if gan.styled().is_none() {
+        let generator = located::load_generator(&checkpoint, &policy, self.weights.chosen())?;
+        if generator.styled().is_none() {
             return Err(usage(format!(
                 "{}: a {} has no styles; stylegan and stylegan1 have",
                 self.from.display(),
                 checkpoint.meta.variant
             )));
         }
-        let labels = self.labels.of(gan.as_ref())?;
+        let labels = self.labels.of(generator.as_ref())?;
         let options = GenerateOptions { truncation: self.truncation, ..GenerateOptions::default() };
-        Ok(Chosen { gan, labels, policy, located, out: self.out, options })
+        Ok(Chosen { generator, labels, policy, located, out: self.out, options })
     }
 }
 
@@ -81,7 +81,7 @@ impl Chosen {
     /// # Errors
     /// None: it was loaded for them.
     pub fn styled(&self) -> Result<&dyn Styled> {
-        self.gan.styled().ok_or_else(|| usage("it has no styles"))
+        self.generator.styled().ok_or_else(|| usage("it has no styles"))
     }
 
     /// Styles of seeds, `[N, layers, style]`.
@@ -89,9 +89,9 @@ impl Chosen {
     /// # Errors
     /// LibTorch's, such as no memory.
     pub fn of_seeds(&self, seeds: &[u64]) -> Result<Tensor> {
-        let z = crate::latents::of_seeds(self.gan.as_ref(), seeds)?.f_to_device(self.policy.device)?;
+        let z = crate::latents::of_seeds(self.generator.as_ref(), seeds)?.f_to_device(self.policy.device)?;
         let first = seeds.first().copied().unwrap_or(0);
-        let labels = self.labels.tensor(self.gan.as_ref(), seeds, first, self.policy.device)?;
+        let labels = self.labels.tensor(self.generator.as_ref(), seeds, first, self.policy.device)?;
         Ok(self.styled()?.styles(&z, labels.as_ref(), &self.options)?)
     }
 
@@ -100,7 +100,7 @@ impl Chosen {
     /// # Errors
     /// As [`of_file`].
     pub fn of_file(&self, path: &Path) -> Result<Tensor> {
-        of_file(path, self.gan.as_ref(), &self.labels, &self.options, self.policy.device)
+        of_file(path, self.generator.as_ref(), &self.labels, &self.options, self.policy.device)
     }
 
     /// Pictures of styles.
@@ -155,15 +155,15 @@ const MOVED: f64 = 0.1;
 
 /// A network's average style, `[1, layers, style]`.
 fn average(
-    gan: &dyn Generate,
+    generator: &dyn Generate,
     styled: &dyn Styled,
     labels: &labels::Labels,
     options: &GenerateOptions,
     device: Device,
 ) -> Result<Tensor> {
     // A style that is drawn to the average all the way is the average.
-    let z = crate::latents::of_seeds(gan, &[0])?.f_to_device(device)?;
-    let labels = labels.tensor(gan, &[0], 0, device)?;
+    let z = crate::latents::of_seeds(generator, &[0])?.f_to_device(device)?;
+    let labels = labels.tensor(generator, &[0], 0, device)?;
     let wholly = GenerateOptions { truncation: Some(0.0), ..*options };
     Ok(styled.styles(&z, labels.as_ref(), &wholly)?)
 }
@@ -175,10 +175,10 @@ fn average(
 pub fn to_file(
     path: &Path,
     styles: Tensor,
-    (gan, labels, options, device): (&dyn Generate, &labels::Labels, &GenerateOptions, Device),
+    (generator, labels, options, device): (&dyn Generate, &labels::Labels, &GenerateOptions, Device),
 ) -> Result<()> {
-    let styled = gan.styled().ok_or_else(|| usage("it has no styles"))?;
-    let average = average(gan, styled, labels, options, device)?;
+    let styled = generator.styled().ok_or_else(|| usage("it has no styles"))?;
+    let average = average(generator, styled, labels, options, device)?;
     let tensors = NAMES.map(str::to_owned).into_iter().zip([styles, average]).collect::<Vec<_>>();
     Ok(gan_report::write_file(path, &file::encode(&tensors)?)?)
 }
@@ -190,18 +190,18 @@ pub fn to_file(
 /// A GAN without styles, a file of something else, styles of another network.
 pub fn of_file(
     path: &Path,
-    gan: &dyn Generate,
+    generator: &dyn Generate,
     labels: &labels::Labels,
     options: &GenerateOptions,
     device: Device,
 ) -> Result<Tensor> {
-    let Some(styled) = gan.styled() else {
+    let Some(styled) = generator.styled() else {
         return Err(usage(format!(
             "--w {}: this GAN has no styles; stylegan and stylegan1 have",
             path.display()
         )));
     };
-    let average = average(gan, styled, labels, options, device)?;
+    let average = average(generator, styled, labels, options, device)?;
     let mut tensors = file::read(path)?;
     let mut take = |name: &str| {
         let at = tensors.iter().position(|(found, _)| found == name)?;

@@ -4,7 +4,7 @@
 //! A variant is a `generator` (of images from noise) or a `translator` (of images). Its `Config` is serde data with the fields
 //! `size`, `channels` (of what is made; the entry names the field) and `batch` (which `--size`, `--channels` and `--batch` set), `PRESETS`, `preset(name)`, `train(preset)`, `validate()` and `warnings()`, and takes labels
 //! (`gan_core::settings::TakeData`); the variant itself is made by `new(config, &policy, seed)`, and a generator's network by
-//! `load_generator(&config, &policy, &checkpoint, weights)`.
+//! `load_generator(&policy, &checkpoint, weights)`.
 
 use crate::model::{Model, translates};
 use anyhow::Result;
@@ -49,6 +49,19 @@ macro_rules! variants {
             /// How long a run of a preset is, and how often things happen in it.
             pub fn train(self, preset: &str) -> TrainConfig {
                 match self { $(Self::$Name => <$Config>::train(preset)),+ }
+            }
+
+            /// The generator of a checkpoint, alone.
+            ///
+            /// # Errors
+            /// A variant that translates images; as `load_generator` of the variants.
+            pub fn load_generator(
+                self,
+                policy: &DevicePolicy,
+                checkpoint: &Checkpoint,
+                weights: Weights,
+            ) -> Result<Box<dyn Generate>> {
+                match self { $(Self::$Name => load_generator!($kind $word $Gan, policy, checkpoint, weights)),+ }
             }
 
             /// Whether it makes images from images.
@@ -151,19 +164,6 @@ macro_rules! variants {
             /// Images in a batch.
             pub fn batch(&self) -> i64 {
                 match self { $(Self::$Name(config) => config.batch),+ }
-            }
-
-            /// The generator of a checkpoint with these settings, alone.
-            ///
-            /// # Errors
-            /// A variant that translates images; as `load_generator` of the variants.
-            pub fn load_generator(
-                &self,
-                policy: &DevicePolicy,
-                checkpoint: &Checkpoint,
-                weights: Weights,
-            ) -> Result<Box<dyn Generate>> {
-                match self { $(Self::$Name(config) => load_generator!($kind $word $Gan, config, policy, checkpoint, weights)),+ }
             }
 
             /// The GAN with first weights drawn from `seed`.

@@ -298,5 +298,5 @@ fn pictures_are_found_again() {
     let dcgan = ["train", "dcgan", "--out", "d", "--data", "fashion-mnist-test"];
     place.gan(&[&dcgan[..], TINY, &["--size", "16"]].concat()).succeeded();
     place.gan(&["project", "d", "own/seed000007.png"]).refused(2, &["d: is a dcgan", "of a stylegan"]);
-    place.gan(&[&["sample", "d"][..], &w].concat()).refused(2, &["this GAN has no styles"]);
+    place.gan(&[&["sample", "d"][..], &w].concat()).refused(2, &["a dcgan has no styles"]);
 }

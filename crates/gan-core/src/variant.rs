@@ -163,7 +163,7 @@ pub enum Weights {
 }
 
 impl Weights {
-    /// The one of two networks with equal tensors that has these weights.
+    /// The one of a trained network and its average that has these weights.
     pub fn of<'a, N>(self, trained: &'a N, averaged: Option<&'a N>) -> &'a N {
         averaged.filter(|_| self == Self::Averaged).unwrap_or(trained)
     }

@@ -99,10 +99,10 @@ struct Planes {
   const float *at(int64_t image, int64_t pixel) const { return from ? from + image * stride + pixel : nullptr; }
 };
 
+// `out` may be x.
 template <class T>
-Tensor run_forward(const Tensor &x, const Tensor &scale, const Tensor &noise, const Tensor &bias, Shape shape) {
+void run_forward(const Tensor &x, const Tensor &scale, const Tensor &noise, const Tensor &bias, Shape shape, const Tensor &out) {
   Chunks chunks(x);
-  Tensor out = at::empty_like(x);
   const T *from = x.const_data_ptr<T>();
   T *to = out.data_ptr<T>();
   const float *factors = pointer(scale), *biases = pointer(bias);
@@ -112,7 +112,6 @@ Tensor run_forward(const Tensor &x, const Tensor &scale, const Tensor &noise, co
     forward_pixels(from + at, to + at, count, chunks.channels, factors ? factors + image * chunks.channels : nullptr,
                    planes.at(image, first), biases, shape);
   });
-  return out;
 }
 
 struct Gradients {
@@ -146,6 +145,9 @@ Gradients run_backward(const Tensor &x, const Tensor &y, const Tensor &grad, con
 }
 
 bool is_bf16(const Tensor &x) { return x.scalar_type() == at::kBFloat16; }
+void run_forward(const Tensor &x, const Tensor &scale, const Tensor &noise, const Tensor &bias, Shape shape, const Tensor &out) {
+  is_bf16(x) ? run_forward<BFloat16>(x, scale, noise, bias, shape, out) : run_forward<float>(x, scale, noise, bias, shape, out);
+}
 Tensor on_pixels(const Tensor &scale, const Tensor &like) {
   return scale.to(like.scalar_type()).unsqueeze(-1).unsqueeze(-1);
 }
@@ -157,7 +159,8 @@ struct Epilogue : torch::autograd::Function<Epilogue> {
                         double clamp) {
     Tensor scale = factors.value_or(Tensor()), noise = planes.value_or(Tensor()), bias = biases.value_or(Tensor());
     Shape shape{float(slope), float(gain), float(clamp)};
-    Tensor y = is_bf16(x) ? run_forward<BFloat16>(x, scale, noise, bias, shape) : run_forward<float>(x, scale, noise, bias, shape);
+    Tensor y = at::empty_like(x);
+    run_forward(x, scale, noise, bias, shape, y);
     ctx->save_for_backward({scale.defined() ? x : Tensor(), scale, y.detach()});
     ctx->saved_data["noise"] = noise.defined();
     ctx->saved_data["noise_size"] = noise.defined() ? noise.sizes().vec() : std::vector<int64_t>();
@@ -204,9 +207,9 @@ bool ours(const Tensor &x) {
 extern "C" {
 
 // gain * leaky ReLU of x * scale + noise + bias, within +-clamp where that is not 0. `scale` `[N, C]`, `noise` `[N, 1, H, W]` or
-// `[H, W]`, `bias` `[C]`, all f32; each may be null.
+// `[H, W]`, `bias` `[C]`, all f32; each may be null. x may be overwritten if it is `spare` and no gradient is recorded.
 char *gan_epilogue(const Tensor *x, const Tensor *scale, const Tensor *noise, const Tensor *bias, double slope, double gain,
-                   double clamp, Tensor **result) {
+                   double clamp, int spare, Tensor **result) {
   return guarded([&] {
     TORCH_CHECK(x->dim() == 4, "epilogue: images are needed, not ", x->sizes());
     auto f32 = [](const Tensor *tensor) {
@@ -219,6 +222,12 @@ char *gan_epilogue(const Tensor *x, const Tensor *scale, const Tensor *noise, co
         TORCH_CHECK(noise->numel() == pixels || noise->numel() == x->size(0) * pixels, "epilogue: noise is ", noise->sizes());
       }
       if (bias) TORCH_CHECK(bias->numel() == x->size(1), "epilogue: a bias is ", bias->sizes());
+      if (spare && !at::GradMode::is_enabled()) {
+        auto given = [&](const Tensor *tensor) { return f32(tensor).value_or(Tensor()); };
+        run_forward(*x, given(scale), given(noise), given(bias), {float(slope), float(gain), float(clamp)}, *x);
+        *result = new Tensor(*x);
+        return;
+      }
       *result = new Tensor(Epilogue::apply(*x, f32(scale), f32(noise), f32(bias), slope, gain, clamp));
       return;
     }

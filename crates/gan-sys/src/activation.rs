@@ -46,12 +46,36 @@ impl Epilogue<'_> {
     /// # Errors
     /// Shapes that do not fit.
     pub fn of(&self, x: &Tensor) -> Result<Tensor, ShimError> {
+        self.run(x, false)
+    }
+
+    /// The same of images that nobody needs any more: in their place, where no gradient is recorded. Nothing else may lie in
+    /// their memory.
+    ///
+    /// # Errors
+    /// As [`Epilogue::of`].
+    pub fn onto(&self, x: Tensor) -> Result<Tensor, ShimError> {
+        self.run(&x, true)
+    }
+
+    fn run(&self, x: &Tensor, spare: bool) -> Result<Tensor, ShimError> {
         let pointer = |tensor: Option<&Tensor>| tensor.map_or(std::ptr::null(), Tensor::as_ptr);
         let Self { scale, noise, bias, slope, gain, clamp } = *self;
         // SAFETY: all tensors outlive the call.
         new_tensor(|result| unsafe {
             let (scale, noise, bias) = (pointer(scale), pointer(noise), pointer(bias));
-            ffi::gan_epilogue(x.as_ptr(), scale.cast(), noise.cast(), bias.cast(), slope, gain, clamp, result)
+            let spare = i32::from(spare);
+            ffi::gan_epilogue(
+                x.as_ptr(),
+                scale.cast(),
+                noise.cast(),
+                bias.cast(),
+                slope,
+                gain,
+                clamp,
+                spare,
+                result,
+            )
         })
     }
 }

@@ -130,6 +130,7 @@ unsafe extern "C" {
         slope: f64,
         gain: f64,
         clamp: f64,
+        spare: i32,
         result: *mut *mut C_tensor,
     ) -> *mut c_char;
     pub(crate) fn gan_sample(

@@ -149,3 +149,25 @@ fn shapes_that_do_not_fit_are_refused() {
     }
     assert!(Epilogue::default().of(&wrong).is_err());
 }
+
+/// Where no gradient is recorded, images are overwritten by the same values; where one is, they are left as they are.
+#[test]
+fn images_that_are_spare_give_their_memory() {
+    tch::manual_seed(4);
+    for kind in [Kind::Float, Kind::BFloat16] {
+        for given in cases() {
+            let (scale, noise, bias) = (given.scale.as_ref(), given.noise.as_ref(), given.bias.as_ref());
+            let epilogue = Epilogue { scale, noise, bias, slope: 0.2, gain: 1.5, clamp: 1.0 };
+            let x =
+                channels_last(&Tensor::randn([3, 32, 9, 10], (kind, Device::Cpu))).expect("channels-last");
+            let wanted = epilogue.of(&x).expect("an epilogue");
+            let spare = || x.detach().copy();
+            let recorded = spare();
+            assert_eq!(epilogue.onto(recorded.shallow_clone()).expect("an epilogue"), wanted);
+            assert_eq!(recorded, x, "a gradient may need them");
+            let taken = spare();
+            let got = tch::no_grad(|| epilogue.onto(taken.shallow_clone()).expect("an epilogue"));
+            assert_eq!((&got, got.data_ptr()), (&wanted, taken.data_ptr()));
+        }
+    }
+}

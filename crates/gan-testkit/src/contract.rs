@@ -1,4 +1,4 @@
-//! What the trainer relies on. One call in every variant's `tests/contract.rs`.
+//! What the trainer relies on. One call in every variant's `tests/contract.rs`, and a second in those that generate.
 
 use gan_core::data::{ImageBatch, Source};
 use gan_core::device::DevicePolicy;
@@ -7,6 +7,8 @@ use gan_core::random::Streams;
 use gan_core::trainer::{Checkpoint, Identity, Parts, RunDir, TrainConfig, Trainer};
 use gan_core::variant::{Generate, GenerateOptions, ImageGan, NoiseInputs, Variant, Weights};
 use gan_sys::runtime::HostReads;
+use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Kind, Tensor};
@@ -19,7 +21,7 @@ pub struct Subject<'a, V, B> {
     pub source: &'a dyn Fn() -> Box<dyn Source<B>>,
 }
 
-/// Runs every check.
+/// Runs every check of steps and runs.
 ///
 /// # Panics
 /// With a sentence about what the variant does not keep.
@@ -34,53 +36,52 @@ pub fn check<V: Variant<Batch = B>, B>(subject: &Subject<V, B>) {
     strangers_are_refused(subject);
 }
 
-/// For a variant that generates: its generator, alone from a checkpoint by `load`, makes the images that the whole GAN makes, bit
-/// for bit, with weights of either kind.
+/// For a variant that generates: its generator, alone from a checkpoint of a run with `config` by `load`, makes the images that
+/// the whole GAN makes, bit for bit, with weights of either kind.
 ///
 /// # Panics
 /// With a sentence about what differs.
 pub fn check_generator<V: ImageGan, G: Generate>(
     subject: &Subject<V, ImageBatch>,
+    config: &impl Serialize,
     load: &dyn Fn(&Checkpoint, Weights) -> Result<G>,
 ) {
     policy().apply();
     let folder = tempfile::tempdir().expect("temp dir");
-    let run = folder.path().join("run");
-    let mut gan = (subject.variant)(1);
-    let images = 3 * gan.images_per_step();
-    trainer(&run, &gan, 1, images).run(&mut gan, (subject.source)().as_mut()).expect("steps");
-    let checkpoint = Checkpoint::find(&run).expect("sound");
-    let options = GenerateOptions { truncation: Some(0.5), noise: NoiseInputs::Random(3) };
+    let trained = |name: &str, identity: &dyn Fn(&V) -> Identity| {
+        let mut gan = (subject.variant)(1);
+        let dir = RunDir::create(&folder.path().join(name), "").expect("run folder");
+        let train = self::config(1, 3 * gan.images_per_step());
+        let trainer = Trainer::new(train, policy(), dir, identity(&gan)).expect("trainer");
+        trainer.run(&mut gan, (subject.source)().as_mut()).expect("steps");
+        (Checkpoint::find(&folder.path().join(name)).expect("sound"), gan)
+    };
+    let (checkpoint, gan) = trained("run", &|gan| Identity::of(gan, config).expect("an identity"));
     let noise = Streams::new(7, 0, 0, policy().device);
-    let mut of_both = Vec::new();
-    for weights in [Weights::Averaged, Weights::Raw] {
-        let (whole, alone) = (gan.generator(weights), load(&checkpoint, weights).expect("a generator"));
-        assert_eq!(whole.class_names(), alone.class_names());
-        assert_eq!(whole.attributes(), alone.attributes());
+    for options in
+        [GenerateOptions::default(), GenerateOptions { truncation: Some(0.5), noise: NoiseInputs::Random(3) }]
+    {
+        let whole = gan.generator(Weights::Averaged);
         let z = noise.normal("latent", &[&[3], whole.latent_shape().as_slice()].concat()).expect("latents");
         let labels = whole.draw_labels(&noise, 3).expect("labels");
-        let made = |generator: &dyn Generate| {
-            generator.generate(&z, labels.as_ref(), &options).expect("images").copy()
-        };
-        assert_eq!(
-            made(whole),
-            made(&alone),
-            "the generator alone makes other images with {weights:?} weights"
-        );
-        of_both.push(made(&alone));
+        let both = [Weights::Averaged, Weights::Raw].map(|weights| {
+            let (whole, alone) = (gan.generator(weights), load(&checkpoint, weights).expect("a generator"));
+            assert_eq!(whole.class_names(), alone.class_names());
+            assert_eq!(whole.attributes(), alone.attributes());
+            let images = alone.generate(&z, labels.as_ref(), &options).expect("images");
+            let same = whole.generate(&z, labels.as_ref(), &options).expect("images") == images;
+            assert!(same, "the generator alone makes other images with {weights:?} weights");
+            images
+        });
+        let averages = gan.players().iter().any(|player| player.average().is_some());
+        assert_eq!(both[0] != both[1], averages, "an average, and nothing else, makes images of its own");
     }
-    let has_average = checkpoint.kept("generator", Weights::Averaged) == Weights::Averaged;
-    assert_eq!(of_both[0] != of_both[1], has_average, "an average makes images of its own");
-
-    let other = folder.path().join("other");
-    let identity = Identity { variant: "stranger".to_owned(), config: serde_json::Value::Null };
-    let dir = RunDir::create(&other, "").expect("run folder");
-    let mut stranger = (subject.variant)(1);
-    let trainer = Trainer::new(config(1, images), policy(), dir, identity).expect("trainer");
-    trainer.run(&mut stranger, (subject.source)().as_mut()).expect("run");
-    let refused =
-        load(&Checkpoint::find(&other).expect("sound"), Weights::Raw).err().expect("another variant");
-    assert!(refused.to_string().contains("stranger"), "{refused}");
+    let identity = |variant: &str| Identity { variant: variant.to_owned(), config: Value::Null };
+    for (word, why) in [("stranger", "stranger"), (gan.name(), "configuration")] {
+        let (checkpoint, _) = trained(word, &|_| identity(word));
+        let refused = load(&checkpoint, Weights::Raw).err().expect("not its own").to_string();
+        assert!(refused.contains(why) && refused.contains(gan.name()), "{refused}");
+    }
 }
 
 fn steps_are_finite_and_move_every_player<V: Variant<Batch = B>, B>(subject: &Subject<V, B>) {

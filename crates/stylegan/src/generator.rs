@@ -15,7 +15,6 @@ pub struct Generator {
     pub synthesis: Synthesis,
     /// Latents to styles.
     pub mapping: Mapping,
-    latent: i64,
     classes: Vec<String>,
     adds_noise: bool,
 }
@@ -38,8 +37,7 @@ impl Generator {
     pub fn new(mut scope: Scope, config: &Config) -> Result<Self> {
         let synthesis = Synthesis::new(scope.sub("synthesis"), config)?;
         let mapping = Mapping::of_generator(scope.sub("mapping"), config)?;
-        let (latent, classes, adds_noise) = (config.latent, config.classes.clone(), config.noise);
-        Ok(Self { synthesis, mapping, latent, classes, adds_noise })
+        Ok(Self { synthesis, mapping, classes: config.classes.clone(), adds_noise: config.noise })
     }
 
     /// One style for all layers, in full precision.
@@ -90,7 +88,7 @@ impl Generator {
 
 impl Generate for Generator {
     fn latent_shape(&self) -> Vec<i64> {
-        vec![self.latent]
+        vec![self.mapping.latent()]
     }
 
     fn class_names(&self) -> &[String] {

@@ -209,11 +209,11 @@ impl Block {
         };
         let residual = self.skip.as_ref().map(|skip| skip.forward(&x, HALF_POWER)).transpose()?;
         if let Some(layer) = &self.enlarging {
-            x = layer.forward(&x, &style(0)?, noise.of_layers(0, 1), 1.0)?;
+            x = layer.forward(x, &style(0)?, noise.of_layers(0, 1), 1.0)?;
         }
         let gain = if residual.is_some() { HALF_POWER } else { 1.0 };
         let last = self.convolutions() - 1;
-        x = self.conv.forward(&x, &style(last)?, noise.of_layers(last, 1), gain)?;
+        x = self.conv.forward(x, &style(last)?, noise.of_layers(last, 1), gain)?;
         if let Some(residual) = residual {
             x = residual.f_add(&x)?;
         }
@@ -279,7 +279,7 @@ impl Layer {
 
     /// # Shapes
     /// `x` `[N, from, H, W]`, `style` `[N, style]`; out `[N, channels, H', W']`
-    fn forward(&self, x: &Tensor, style: &Tensor, noise: LayerNoise, gain: f64) -> Result<Tensor> {
+    fn forward(&self, x: Tensor, style: &Tensor, noise: LayerNoise, gain: f64) -> Result<Tensor> {
         let factors = self.affine.forward(style)?;
         let added = match (&self.noise, noise) {
             (None, _) | (_, LayerNoise::None) => None,
@@ -299,7 +299,10 @@ impl Layer {
                 Some(drawn.f_mul(&own.strength)?)
             }
         };
-        let y = modulated(x, &self.weight, &factors, &self.filter, self.to)?;
+        // As `modulated`, but in the memory of x and then of y, which nobody else needs.
+        let x = Epilogue { scale: Some(&factors), ..Epilogue::default() }.onto(x)?;
+        let y = resampled(&x, &self.weight, &self.filter, self.to)?;
+        drop(x);
         let epilogue = Epilogue {
             scale: Some(&demodulation(&self.weight, &factors)?),
             noise: added.as_ref(),
@@ -308,7 +311,7 @@ impl Layer {
             gain: Activation::Lrelu.gain() * gain,
             clamp: self.clamp * gain,
         };
-        Ok(epilogue.of(&y)?)
+        Ok(epilogue.onto(y)?)
     }
 }
 

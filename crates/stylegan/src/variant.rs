@@ -18,6 +18,9 @@ use gan_core::variant::{
 };
 use tch::{Kind, Tensor, no_grad};
 
+/// The variant's word.
+const NAME: &str = "stylegan";
+
 /// A StyleGAN2 in training.
 #[derive(Debug)]
 pub struct StyleGan {
@@ -70,14 +73,15 @@ impl StyleGan {
     /// The generator of a checkpoint alone, without what trains it.
     ///
     /// # Errors
-    /// As [`Checkpoint::network`].
+    /// A checkpoint of another variant or without its configuration; a damaged file; LibTorch's, such as no memory.
     pub fn load_generator(
-        config: &Config,
         policy: &DevicePolicy,
         checkpoint: &Checkpoint,
         weights: Weights,
     ) -> Result<Generator> {
-        checkpoint.network(("stylegan", "generator"), weights, policy, |scope| Generator::new(scope, config))
+        let config: Config = checkpoint.config(NAME)?;
+        config.validate()?;
+        checkpoint.generator(weights, policy, |scope| Generator::new(scope, &config))
     }
 
     /// What it is made of.
@@ -106,7 +110,7 @@ impl Variant for StyleGan {
     type Batch = ImageBatch;
 
     fn name(&self) -> &'static str {
-        "stylegan"
+        NAME
     }
 
     fn images_per_step(&self) -> u64 {

@@ -48,8 +48,8 @@ fn check(config: &Config) {
         source: &|| Box::new(Synthetic::new(shape, classes, 5, device())),
     };
     contract::check(&subject);
-    contract::check_generator(&subject, &|checkpoint, weights| {
-        StyleGan::load_generator(config, &policy, checkpoint, weights)
+    contract::check_generator(&subject, config, &|checkpoint, weights| {
+        StyleGan::load_generator(&policy, checkpoint, weights)
     });
 }
 

@@ -46,8 +46,8 @@ fn check(config: &Config) {
         source: &|| Box::new(Synthetic::new(shape, 0, 5, device())),
     };
     contract::check(&subject);
-    contract::check_generator(&subject, &|checkpoint, weights| {
-        ProgressiveStyleGan::load_generator(config, &policy, checkpoint, weights)
+    contract::check_generator(&subject, config, &|checkpoint, weights| {
+        ProgressiveStyleGan::load_generator(&policy, checkpoint, weights)
     });
 }
 
@@ -72,7 +72,7 @@ fn a_checkpoint_knows_how_far_it_had_grown() {
     assert_eq!(gan.stage(), Stage::grown(0));
     let train = TrainConfig { images: 12, evaluate_images: 0, ..TrainConfig::default() };
     let dir = RunDir::create(&run, "").expect("run folder");
-    let trainer = Trainer::new(train, policy, dir, Identity::of(&gan, &()).expect("an identity"));
+    let trainer = Trainer::new(train, policy, dir, Identity::of(&gan, &tiny()).expect("an identity"));
     let mut data = Synthetic::new([4, 2, 16, 16], 0, 5, device());
     trainer.expect("trainer").run(&mut gan, &mut data).expect("run");
     let half = Stage { level: 1, alpha: 0.5 };
@@ -82,9 +82,9 @@ fn a_checkpoint_knows_how_far_it_had_grown() {
     let checkpoint = Checkpoint::find(&run).expect("a checkpoint");
     checkpoint.restore(&mut loaded, Parts::Weights).expect("restored");
     assert_eq!(loaded.stage(), half);
-    let alone = ProgressiveStyleGan::load_generator(&tiny(), &policy, &checkpoint, Weights::Averaged);
+    let alone = ProgressiveStyleGan::load_generator(&policy, &checkpoint, Weights::Averaged);
     let alone = alone.expect("a generator");
-    assert_eq!(alone.stage, half);
+    assert_eq!(alone.stage(), half);
     let z = Tensor::randn([3, 6], (Kind::Float, device()));
     for truncation in [None, Some(0.5)] {
         let options = GenerateOptions { truncation, ..GenerateOptions::default() };

@@ -15,6 +15,9 @@ use gan_core::variant::{
 };
 use tch::Tensor;
 
+/// The variant's word.
+const NAME: &str = "vanilla";
+
 /// An original GAN in training.
 #[derive(Debug)]
 pub struct Vanilla {
@@ -42,14 +45,15 @@ impl Vanilla {
     /// The generator of a checkpoint alone, without what trains it.
     ///
     /// # Errors
-    /// As [`Checkpoint::network`].
+    /// A checkpoint of another variant or without its configuration; a damaged file; LibTorch's, such as no memory.
     pub fn load_generator(
-        config: &Config,
         policy: &DevicePolicy,
         checkpoint: &Checkpoint,
         weights: Weights,
     ) -> Result<Generator> {
-        checkpoint.network(("vanilla", "generator"), weights, policy, |scope| Generator::new(scope, config))
+        let config: Config = checkpoint.config(NAME)?;
+        config.validate()?;
+        checkpoint.generator(weights, policy, |scope| Generator::new(scope, &config))
     }
 
     /// What it is made of.
@@ -62,7 +66,7 @@ impl Variant for Vanilla {
     type Batch = ImageBatch;
 
     fn name(&self) -> &'static str {
-        "vanilla"
+        NAME
     }
 
     fn images_per_step(&self) -> u64 {

@@ -30,14 +30,15 @@ fn the_contract_is_kept() {
         let game = GameConfig { pack, ..GameConfig::default() };
         let norm = activation == Activation::LeakyRelu;
         let init_std = if norm { 0.5 } else { 0.0 };
-        let config = Config { activation, game, size, generator_norm: norm, init_std, ..tiny() };
+        let ema = if norm { EmaConfig::default() } else { tiny().ema };
+        let config = Config { activation, game, size, generator_norm: norm, init_std, ema, ..tiny() };
         let subject = Subject {
             variant: &|seed| Vanilla::new(config.clone(), &policy, seed).expect("vanilla"),
             source: &|| Box::new(Synthetic::new([4, 2, size, size], 0, 5, device())),
         };
         contract::check(&subject);
-        contract::check_generator(&subject, &|checkpoint, weights| {
-            Vanilla::load_generator(&config, &policy, checkpoint, weights)
+        contract::check_generator(&subject, &config, &|checkpoint, weights| {
+            Vanilla::load_generator(&policy, checkpoint, weights)
         });
     }
 }

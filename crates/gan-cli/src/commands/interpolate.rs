@@ -114,12 +114,13 @@ pub fn run(args: Args) -> Result<()> {
         return Err(usage(format!("{run}: it makes points, not pictures; see them with `gan sample {run}`")));
     }
     let policy = args.machine.policy()?;
-    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
-    let labels = Ends::of(gan.as_ref(), &args)?;
-    let ends = latents::of_seeds(gan.as_ref(), &seeds)?;
+    let generator = located::load_generator(&checkpoint, &policy, args.weights.chosen())?;
+    let labels = Ends::of(generator.as_ref(), &args)?;
+    let ends = latents::of_seeds(generator.as_ref(), &seeds)?;
     let options = GenerateOptions { truncation: args.truncation, ..GenerateOptions::default() };
     let mut rows: Vec<Vec<Picture>> = Vec::new();
-    if let (Some(stops), Some(styled)) = (found(&args, gan.as_ref(), &options, policy.device)?, gan.styled())
+    if let (Some(stops), Some(styled)) =
+        (found(&args, generator.as_ref(), &options, policy.device)?, generator.styled())
     {
         for index in 0..stops.size()[0] - 1 {
             rows.push(along_styles(styled, &stops.f_narrow(0, index, 2)?, args.steps, &options)?);
@@ -128,7 +129,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     for index in 0..seeds.len() as i64 - 1 {
         let way_of_labels = labels.way(index, seeds.len() as i64 - 1, args.steps, args.closed)?;
-        if let Some(styled) = gan.styled() {
+        if let Some(styled) = generator.styled() {
             let z = ends.f_narrow(0, index, 2)?.f_to_device(policy.device)?;
             let at_ends = |way: &Tensor| -> Result<Tensor> {
                 let last = Tensor::from_slice(&[0i64, i64::from(args.steps) - 1]);
@@ -152,7 +153,7 @@ pub fn run(args: Args) -> Result<()> {
                 Some(way) => Some(way.f_narrow(0, first, count)?.f_to_device(policy.device)?),
                 None => None,
             };
-            row.extend(pictures::of_images(&gan.generate(&z, labels.as_ref(), &options)?)?);
+            row.extend(pictures::of_images(&generator.generate(&z, labels.as_ref(), &options)?)?);
         }
         rows.push(row);
     }
@@ -163,18 +164,18 @@ pub fn run(args: Args) -> Result<()> {
 /// The styles of files to pass through, `[N, layers, style]`, if there are some.
 fn found(
     args: &Args,
-    gan: &dyn Generate,
+    generator: &dyn Generate,
     options: &GenerateOptions,
     device: Device,
 ) -> Result<Option<Tensor>> {
     if args.w.is_empty() {
         return Ok(None);
     }
-    let labels = labels::Choice::default().of(gan)?;
+    let labels = labels::Choice::default().of(generator)?;
     let mut stops = args
         .w
         .iter()
-        .map(|path| styles::of_file(path, gan, &labels, options, device))
+        .map(|path| styles::of_file(path, generator, &labels, options, device))
         .collect::<Result<Vec<Tensor>>>()?;
     if args.closed {
         stops.push(stops[0].f_narrow(0, 0, 1)?);
@@ -243,12 +244,12 @@ fn seeds(args: &Args) -> Result<Vec<u64>> {
 struct Ends(Option<[Tensor; 2]>);
 
 impl Ends {
-    fn of(gan: &dyn Generate, args: &Args) -> Result<Self> {
-        let known = gan.attributes();
+    fn of(generator: &dyn Generate, args: &Args) -> Result<Self> {
+        let known = generator.attributes();
         if let (Some(text), true) = (args.attributes.first(), known.is_empty()) {
             return Err(usage(format!("--attribute {text}: this GAN knows no attributes")));
         }
-        let names = gan.class_names();
+        let names = generator.class_names();
         let share = |option: &str, word: Option<&String>| -> Result<Tensor> {
             let class = word.map_or(Ok(0), |word| labels::class_number(option, word, names))?;
             let one = Tensor::f_zeros([names.len() as i64], (Kind::Float, Device::Cpu))?;

@@ -64,11 +64,11 @@ pub fn run(args: Args) -> Result<()> {
     let checkpoint = located.some_checkpoint()?;
     let config = located::config_of(&checkpoint)?;
     let policy = args.machine.policy()?;
-    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
+    let generator = located::load_generator(&checkpoint, &policy, args.weights.chosen())?;
     let data = dataset::open(&config.data, config.gan.image(), Some(config.gan.channels()))?;
     let samples = |default: usize| {
         let count = args.count.and_then(|count| usize::try_from(count).ok()).unwrap_or(default);
-        generate(gan.as_ref(), count, &args, &policy)
+        generate(generator.as_ref(), count, &args, &policy)
     };
     let facts = match &data {
         Opened::Points { set, .. } => of_points(*set, &samples(modes::SAMPLES)?, args.threshold)?,
@@ -89,11 +89,11 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 /// Samples of consecutive seeds, as `gan sample` makes them.
-fn generate(gan: &dyn Generate, count: usize, args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
+fn generate(generator: &dyn Generate, count: usize, args: &Args, policy: &DevicePolicy) -> Result<Tensor> {
     let options = GenerateOptions::default();
-    let labels = Choice::default().of(gan)?;
+    let labels = Choice::default().of(generator)?;
     let samples =
-        Samples { gan, labels: &labels, options, seed: args.seed, listed: &[], device: policy.device };
+        Samples { generator, labels: &labels, options, seed: args.seed, listed: &[], device: policy.device };
     let mut parts = Vec::new();
     for first in (0..count).step_by(AT_A_TIME) {
         let numbers = first as u64..count.min(first + AT_A_TIME) as u64;

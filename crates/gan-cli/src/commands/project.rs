@@ -113,7 +113,7 @@ pub fn run(args: Args) -> Result<()> {
     let policy = args.machine.policy()?;
     let target = target(&args.image, config.image(), config.channels)?.f_to_device(policy.device)?;
     let eyes = eyes(&args, config.channels, &policy)?;
-    let generator = StyleGan::load_generator(&config, &policy, &checkpoint, args.weights.chosen())?;
+    let generator = StyleGan::load_generator(&policy, &checkpoint, args.weights.chosen())?;
     let named = labels::Choice { class: args.class.clone(), ..labels::Choice::default() }.of(&generator)?;
     let numbers: Vec<u64> = (0..LATENTS as u64).collect();
     let labels = named.tensor(&generator, &numbers, 0, policy.device)?;

@@ -104,9 +104,9 @@ pub fn run(args: Args) -> Result<()> {
     let located = Located::find(&args.from)?;
     let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
     let policy = args.machine.policy()?;
-    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
+    let generator = located::load_generator(&checkpoint, &policy, args.weights.chosen())?;
     if args.noise != Noise::Const {
-        let why = match gan.styled().map(|styled| styled.adds_noise()) {
+        let why = match generator.styled().map(|styled| styled.adds_noise()) {
             None => Some("has no noise inputs; stylegan and stylegan1 have"),
             Some(false) => Some("trained without noise inputs (noise = false) has none"),
             Some(true) => None,
@@ -115,21 +115,25 @@ pub fn run(args: Args) -> Result<()> {
             return Err(usage(format!("--noise: a {} {why}", checkpoint.meta.variant)));
         }
     }
+    if let (Some(file), None) = (args.w.first(), generator.styled()) {
+        let (file, word) = (file.display(), &checkpoint.meta.variant);
+        return Err(usage(format!("--w {file}: a {word} has no styles; stylegan and stylegan1 have")));
+    }
     let config = located::config_of(&checkpoint)?;
     let is_points = config.gan.size() == 1;
     if !args.classes.is_empty() {
-        return rows_of_classes(gan.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
+        return rows_of_classes(generator.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
     }
     if !args.w.is_empty() {
-        return of_styles(gan.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
+        return of_styles(generator.as_ref(), &args, &located, (checkpoint.meta.clock.images, &policy));
     }
     let seeds = if args.seeds.is_empty() { Vec::new() } else { styles::seeds("--seeds", &args.seeds)? };
     let total = match seeds.len() as u64 {
         0 => args.count.unwrap_or(if is_points { 2_500 } else { 64 }),
         listed => listed,
     };
-    let asked = args.labels.of(gan.as_ref())?;
-    let samples = Samples { listed: &seeds, ..samples(gan.as_ref(), &asked, &args, &policy) };
+    let asked = args.labels.of(generator.as_ref())?;
+    let samples = Samples { listed: &seeds, ..samples(generator.as_ref(), &asked, &args, &policy) };
 
     let (folder, sheet) = targets(&args, &located, checkpoint.meta.clock.images);
     std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
@@ -245,8 +249,13 @@ fn names_a_file(path: &Path) -> bool {
             .is_some_and(|text| <Format as clap::ValueEnum>::from_str(&text.to_string_lossy(), true).is_ok())
 }
 
-fn samples<'a>(gan: &'a dyn Generate, labels: &'a Labels, args: &Args, policy: &DevicePolicy) -> Samples<'a> {
-    Samples { gan, labels, options: options(args), seed: args.seed, listed: &[], device: policy.device }
+fn samples<'a>(
+    generator: &'a dyn Generate,
+    labels: &'a Labels,
+    args: &Args,
+    policy: &DevicePolicy,
+) -> Samples<'a> {
+    Samples { generator, labels, options: options(args), seed: args.seed, listed: &[], device: policy.device }
 }
 
 fn options(args: &Args) -> GenerateOptions {
@@ -260,19 +269,19 @@ fn options(args: &Args) -> GenerateOptions {
 
 /// Pictures of styles in files.
 fn of_styles(
-    gan: &dyn Generate,
+    generator: &dyn Generate,
     args: &Args,
     located: &Located,
     (images, policy): (u64, &DevicePolicy),
 ) -> Result<()> {
-    let labels = args.labels.of(gan)?;
+    let labels = args.labels.of(generator)?;
     let options = options(args);
     let (folder, sheet) = targets(args, located, images);
     std::fs::create_dir_all(&folder).map_err(|source| gan_core::error::Error::file(&folder, source))?;
     let mut all = Vec::new();
     for (file, number) in args.w.iter().zip(1..) {
-        let styles = styles::of_file(file, gan, &labels, &options, policy.device)?;
-        let styled = gan.styled().ok_or_else(|| usage("--w: it has no styles"))?;
+        let styles = styles::of_file(file, generator, &labels, &options, policy.device)?;
+        let styled = generator.styled().ok_or_else(|| usage("--w: it has no styles"))?;
         let pictures = pictures::of_images(&styled.of_styles(&styles, &options)?)?;
         if args.single {
             for (picture, part) in pictures.iter().zip(1..) {
@@ -296,12 +305,12 @@ fn of_styles(
 
 /// A row for each class that was named, with a column for each seed.
 fn rows_of_classes(
-    gan: &dyn Generate,
+    generator: &dyn Generate,
     args: &Args,
     located: &Located,
     (images, policy): (u64, &DevicePolicy),
 ) -> Result<()> {
-    let names = gan.class_names();
+    let names = generator.class_names();
     let classes = match args.classes.as_slice() {
         [word] if word == "all" && !names.is_empty() && !names.contains(word) => {
             (0..names.len() as i64).collect()
@@ -318,7 +327,7 @@ fn rows_of_classes(
     let mut rows = Vec::new();
     for class in classes {
         let asked = Labels::Class(class);
-        let samples = samples(gan, &asked, args, policy);
+        let samples = samples(generator, &asked, args, policy);
         for first in (0..columns).step_by(args.batch as usize) {
             rows.extend(pictures::of_images(&samples.of(first..columns.min(first + args.batch))?)?);
         }

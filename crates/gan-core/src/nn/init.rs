@@ -90,7 +90,8 @@ fn orthogonal(shape: &[i64], seed: u64) -> Result<Tensor> {
     let (q, r) = Tensor::f_linalg_qr(&tall, "reduced")?;
     let q = q.f_mul(&r.f_diagonal(0, 0, 1)?.f_sign()?)?;
     let matrix = if wide { q.f_tr()? } else { q };
-    Ok(matrix.f_reshape(shape)?.f_to_kind(Kind::Float)?)
+    // In rows, as every other tensor; the decomposition's lies in columns.
+    Ok(matrix.f_reshape(shape)?.f_to_kind(Kind::Float)?.f_contiguous()?)
 }
 
 #[cfg(test)]
@@ -107,6 +108,7 @@ mod tests {
             let identity = Tensor::eye(product.size()[0], (Kind::Float, Device::Cpu));
             assert!((product - identity).abs().max().double_value(&[]) < 1e-6);
             assert_eq!(draw(1), draw(1));
+            assert!(draw(1).is_contiguous());
             assert_ne!(draw(1), draw(2));
         }
     }

@@ -26,18 +26,25 @@ pub struct Parameters {
     seed: u64,
     /// Whether tensors have their shapes alone.
     counts_only: bool,
+    /// Whether nothing is drawn.
+    blank: bool,
 }
 
 impl Parameters {
     /// An empty store for tensors where and as `policy` wants them; first values are keyed by (`seed`, name).
     pub fn new(policy: &DevicePolicy, seed: u64) -> Self {
-        Self { entries: Vec::new(), policy: *policy, seed, counts_only: false }
+        Self { entries: Vec::new(), policy: *policy, seed, counts_only: false, blank: false }
     }
 
     /// An empty store for tensors that have a shape and take no memory: what a network would have, however large. It must
     /// not be run.
     pub fn counting() -> Self {
         Self { counts_only: true, ..Self::new(&DevicePolicy::reference(), 0) }
+    }
+
+    /// An empty store for tensors that are 0 until [`Parameters::load`] gives them their values: nothing is drawn in vain.
+    pub fn blank(policy: &DevicePolicy) -> Self {
+        Self { blank: true, ..Self::new(policy, 0) }
     }
 
     /// The scope without a prefix.
@@ -133,6 +140,7 @@ impl Parameters {
             let nothing = Init::Zeros.tensor(&vec![1; shape.len()], 0, self.policy.device)?;
             return self.insert_tensor(name, nothing.f_expand(shape, false)?, trainable);
         }
+        let init = if self.blank { Init::Zeros } else { init };
         let seed = random::key(self.seed, &[], &name);
         let mut tensor = init.tensor(shape, seed, self.policy.device)?;
         // A convolution's output lies as its weight does, and kernels that find both alike convert neither.

@@ -14,6 +14,7 @@ use crate::tensor::file::{self, Named};
 use crate::trainer::state::{Loader, Saver};
 use crate::trainer::watch::Watch;
 use crate::variant::{StateVisitor, Variant, Weights};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ use std::path::{Path, PathBuf};
 const FORMAT: u32 = 1;
 const SUMS: &str = "SHA256SUMS";
 const WATCH: &str = "watch.json";
+/// The player whose network makes images from noise, in every variant that has one.
+const GENERATOR: &str = "generator";
 
 /// Who a run is: carried by every checkpoint, so that sampling needs no flags repeated.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -102,7 +105,7 @@ impl Meta {
 pub enum Parts {
     /// All of it, to go on training.
     Everything,
-    /// Weights, buffers and averages, to generate.
+    /// Weights, buffers and averages: the networks as they were, without what trains them.
     Weights,
 }
 
@@ -264,10 +267,7 @@ impl Checkpoint {
             let weights = self.tensors(&format!("{name}.safetensors"))?;
             let left = player.parameters().take(&weights)?;
             if let Some(average) = player.average() {
-                let values = match self.kept(name, Weights::Averaged) {
-                    Weights::Averaged => self.tensors(&average_of(name))?,
-                    Weights::Raw => weights,
-                };
+                let values = if self.has_average(name) { self.tensors(&average_of(name))? } else { weights };
                 // What was not found has just begun, as in the weights.
                 let _ = average.parameters.take(&values)?;
             }
@@ -281,41 +281,55 @@ impl Checkpoint {
         Ok(all)
     }
 
-    /// A network of one player alone, without what trains it: `new` makes it, and it takes over the player's weights or their
-    /// average. It is not trained any further.
+    /// The configuration of a run of this variant: the one that its [`Identity`] was given, or the part of it under the variant's
+    /// word, as the `gan` command writes it.
     ///
     /// # Errors
-    /// A checkpoint of another variant or with other shapes; a damaged file.
-    pub fn network<N>(
+    /// A checkpoint of another variant; something else in its place.
+    pub fn config<C: DeserializeOwned>(&self, variant: &str) -> Result<C> {
+        self.check_variant(variant)?;
+        let whole = &self.meta.config;
+        C::deserialize(whole.get(variant).unwrap_or(whole)).map_err(|error| {
+            Error::checkpoint(&self.path, format!("holds no configuration of `{variant}` ({error})"))
+        })
+    }
+
+    /// The network of the player `generator` alone, without what trains it: `new` makes it, and it takes over the player's
+    /// weights or their average. It is not trained any further.
+    ///
+    /// # Errors
+    /// Other names or shapes; a damaged file.
+    pub fn generator<N>(
         &self,
-        (variant, player): (&str, &str),
         weights: Weights,
         policy: &DevicePolicy,
         new: impl FnOnce(Scope) -> Result<N>,
     ) -> Result<N> {
-        self.check_variant(variant)?;
-        let mut parameters = Parameters::new(policy, self.meta.seed);
+        let mut parameters = Parameters::blank(policy);
         let network = new(parameters.root().frozen(true))?;
-        let file = match self.kept(player, weights) {
-            Weights::Averaged => average_of(player),
-            Weights::Raw => format!("{player}.safetensors"),
+        let file = match self.generator_weights(weights) {
+            Weights::Averaged => average_of(GENERATOR),
+            Weights::Raw => format!("{GENERATOR}.safetensors"),
         };
         parameters.load(&self.tensors(&file)?).map_err(|error| self.explained(error))?;
         Ok(network)
     }
 
-    /// The weights that one gets who asks for some of a player's: raw ones, where there is no average.
-    pub fn kept(&self, player: &str, weights: Weights) -> Weights {
-        let file = average_of(player);
-        let has_average = self.sums.iter().any(|(name, _)| *name == file);
-        if has_average { weights } else { Weights::Raw }
+    /// What [`Checkpoint::generator`] gives who asks for some weights: raw ones, where there is no average.
+    pub fn generator_weights(&self, asked: Weights) -> Weights {
+        if self.has_average(GENERATOR) { asked } else { Weights::Raw }
     }
 
-    /// A number of a variant's state, see [`Variant::extra_state`].
+    fn has_average(&self, player: &str) -> bool {
+        let file = average_of(player);
+        self.sums.iter().any(|(name, _)| *name == file)
+    }
+
+    /// A number that [`Variant::extra_state`] has saved.
     ///
     /// # Errors
     /// A name that it does not have; a damaged file.
-    pub fn number(&self, name: &str) -> Result<f64> {
+    pub fn extra_number(&self, name: &str) -> Result<f64> {
         let mut value = 0.0;
         let tensors = self.tensors("extra.safetensors")?;
         let mut loader = Loader { tensors: &tensors, device: tch::Device::Cpu };

@@ -24,8 +24,8 @@ pub struct Generator {
     pub synthesis: Synthesis,
     /// Latents to styles.
     pub mapping: Mapping,
-    /// How far it has grown: what it makes images by; at first not at all.
-    pub stage: Stage,
+    /// What it makes images by.
+    stage: Stage,
     size: i64,
 }
 
@@ -38,6 +38,16 @@ impl Generator {
         let synthesis = Synthesis::new(scope.sub("generator"), config)?;
         let mapping = Mapping::new(scope.sub("style"), config)?;
         Ok(Self { synthesis, mapping, stage: Stage::at(config, 0), size: config.size })
+    }
+
+    /// How far it has grown, and makes images; at first not at all.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Lets it be grown so far.
+    pub fn grow(&mut self, stage: Stage) {
+        self.stage = stage;
     }
 
     /// Whether a parameter of that name belongs to the mapping network.

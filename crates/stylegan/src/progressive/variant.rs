@@ -7,7 +7,6 @@ use gan_core::device::DevicePolicy;
 use gan_core::ema::EmaConfig;
 use gan_core::error::Result;
 use gan_core::game::record_scores;
-use gan_core::nn::Scope;
 use gan_core::player::Player;
 use gan_core::regularizer::gradient_penalty;
 use gan_core::step::StepCtx;
@@ -20,6 +19,9 @@ use tch::{Kind, Tensor, no_grad};
 
 /// What the state calls [`ProgressiveStyleGan::images`].
 const IMAGES: &str = "images";
+
+/// The variant's word.
+const NAME: &str = "stylegan1";
 
 /// A StyleGAN in training.
 #[derive(Debug)]
@@ -66,17 +68,17 @@ impl ProgressiveStyleGan {
     /// The generator of a checkpoint alone, without what trains it.
     ///
     /// # Errors
-    /// As [`Checkpoint::network`].
+    /// A checkpoint of another variant or without its configuration; a damaged file; LibTorch's, such as no memory.
     pub fn load_generator(
-        config: &Config,
         policy: &DevicePolicy,
         checkpoint: &Checkpoint,
         weights: Weights,
     ) -> Result<Generator> {
-        let stage = Stage::at(config, checkpoint.number(IMAGES)? as u64);
-        let new = |scope: Scope| Generator::new(scope, config);
-        let mut generator = checkpoint.network(("stylegan1", "generator"), weights, policy, new)?;
-        generator.stage = stage;
+        let config: Config = checkpoint.config(NAME)?;
+        config.validate()?;
+        let stage = Stage::at(&config, checkpoint.extra_number(IMAGES)? as u64);
+        let mut generator = checkpoint.generator(weights, policy, |scope| Generator::new(scope, &config))?;
+        generator.grow(stage);
         Ok(generator)
     }
 
@@ -100,7 +102,7 @@ impl ProgressiveStyleGan {
         self.images = images;
         let stage = self.stage();
         for generator in std::iter::once(&mut self.generator).chain(&mut self.averaged) {
-            generator.stage = stage;
+            generator.grow(stage);
         }
     }
 }
@@ -109,7 +111,7 @@ impl Variant for ProgressiveStyleGan {
     type Batch = ImageBatch;
 
     fn name(&self) -> &'static str {
-        "stylegan1"
+        NAME
     }
 
     fn images_per_step(&self) -> u64 {

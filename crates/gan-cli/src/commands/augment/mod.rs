@@ -101,8 +101,8 @@ pub fn run(args: Args) -> Result<()> {
     let checkpoint = if args.best { located.best()? } else { located.some_checkpoint()? };
     let policy = args.machine.policy()?;
     let config = located::config_of(&checkpoint)?;
-    let gan = located::load(&checkpoint, &policy, args.weights.chosen())?;
-    if gan.classes() == 0 {
+    let generator = located::load_generator(&checkpoint, &policy, args.weights.chosen())?;
+    if generator.classes() == 0 {
         let why = "its GAN knows no classes, so that its images have no labels; train a cgan on classes";
         return Err(usage(format!("{}: {why}", args.from.display())));
     }
@@ -121,7 +121,7 @@ pub fn run(args: Args) -> Result<()> {
         let data = if source == config.data.source { config.data.clone() } else { other };
         images_of(dataset::open(&data, config.gan.image(), Some(config.gan.channels()))?, source)
     };
-    let names = gan.class_names();
+    let names = generator.class_names();
     let set = open(args.data.as_ref().unwrap_or(&config.data.source))?;
     let test = match (args.score, &args.test, &args.data) {
         (false, ..) => None,
@@ -139,7 +139,7 @@ pub fn run(args: Args) -> Result<()> {
     let real = pool(&set, names)?;
     let test = test.map(|test| pool(&test, names)).transpose()?;
     let plan = plan(&args, &real, names.len());
-    let generated = generate(gan.as_ref(), &plan, &args, policy.device)?;
+    let generated = generate(generator.as_ref(), &plan, &args, policy.device)?;
     if let Some(out) = &args.out {
         let kept = (!args.generated_only).then_some(&real);
         let mut folders = ClassFolders::new(out, names)?;
@@ -161,7 +161,9 @@ pub fn run(args: Args) -> Result<()> {
         // As many generated images of each class as the set will have in all: what they can do without real ones.
         let alone = match args.generated_only {
             true => None,
-            false => Some(generate(gan.as_ref(), &vec![args.per_class; names.len()], &args, policy.device)?),
+            false => {
+                Some(generate(generator.as_ref(), &vec![args.per_class; names.len()], &args, policy.device)?)
+            }
         };
         let pools = [("real", &real), ("generated", alone.as_ref().unwrap_or(&generated))];
         score::compare(&args, pools, &generated, &test, names, &policy)?;
@@ -224,13 +226,13 @@ fn plan(args: &Args, real: &Pool, classes: usize) -> Vec<u64> {
     missing
 }
 
-fn generate(gan: &dyn Generate, plan: &[u64], args: &Args, device: Device) -> Result<Pool> {
+fn generate(generator: &dyn Generate, plan: &[u64], args: &Args, device: Device) -> Result<Pool> {
     let options = GenerateOptions { truncation: args.truncation, ..GenerateOptions::default() };
     let bar = progress::counted("generating", plan.iter().sum());
     let (mut images, mut labels, mut first) = (Vec::new(), Vec::new(), 0);
     for (class, &count) in (0..).zip(plan) {
         let asked = Labels::Class(class);
-        let samples = Samples { gan, labels: &asked, options, seed: args.seed, listed: &[], device };
+        let samples = Samples { generator, labels: &asked, options, seed: args.seed, listed: &[], device };
         for start in (first..first + count).step_by(AT_A_TIME as usize) {
             let numbers = start..(first + count).min(start + AT_A_TIME);
             bar.inc(numbers.end - numbers.start);

@@ -43,7 +43,7 @@ pub enum Side {
 
 /// A generator and how it is asked.
 pub struct Generated {
-    gan: Box<dyn Generate>,
+    generator: Box<dyn Generate>,
     /// Classes in turn, attributes by seed.
     labels: Labels,
     config: RunConfig,
@@ -81,11 +81,11 @@ impl Side {
                 args.subject
             )));
         }
-        let weights = checkpoint.kept("generator", args.weights.chosen());
-        let gan = located::load(&checkpoint, policy, weights)?;
+        let weights = checkpoint.generator_weights(args.weights.chosen());
+        let generator = located::load_generator(&checkpoint, policy, weights)?;
         Ok(Self::Generated(Box::new(Generated {
-            labels: Choice::default().of(gan.as_ref())?,
-            gan,
+            labels: Choice::default().of(generator.as_ref())?,
+            generator,
             config,
             run: located.run().map(Path::to_owned),
             name: args.subject.clone(),
@@ -143,7 +143,7 @@ impl Side {
     /// Names of its classes; none where it has none.
     pub fn class_names(&self) -> &[String] {
         match self {
-            Self::Generated(generated) => generated.gan.class_names(),
+            Self::Generated(generated) => generated.generator.class_names(),
             Self::Images(images) => images.class_names(),
             Self::Statistics(..) => &[],
         }
@@ -168,8 +168,8 @@ impl Side {
     /// LibTorch's, such as no memory.
     pub fn ask_like(&mut self, real: &Self, count: u64) -> Result<()> {
         let (Self::Generated(generated), Self::Images(images)) = (self, real) else { return Ok(()) };
-        let names: Vec<&str> = generated.gan.attributes().iter().map(|a| a.name.as_str()).collect();
-        let found = match (generated.gan.classes(), names.as_slice()) {
+        let names: Vec<&str> = generated.generator.attributes().iter().map(|a| a.name.as_str()).collect();
+        let found = match (generated.generator.classes(), names.as_slice()) {
             (0, []) => None,
             (0, names) => images.attributes(count, names)?.map(Labels::Rows),
             _ => images.labels(count).map(Labels::Like),
@@ -325,9 +325,9 @@ pub type HandOver<'a> = &'a mut dyn FnMut(Tensor, &[i64]) -> Result<()>;
 impl Generated {
     /// How its samples are made.
     pub fn samples(&self) -> Samples<'_> {
-        let Self { gan, labels, options, seed, .. } = self;
+        let Self { generator, labels, options, seed, .. } = self;
         Samples {
-            gan: gan.as_ref(),
+            generator: generator.as_ref(),
             labels,
             options: *options,
             seed: *seed,
@@ -338,7 +338,7 @@ impl Generated {
 
     /// The shape of one latent.
     pub fn latent_shape(&self) -> Vec<i64> {
-        self.gan.latent_shape()
+        self.generator.latent_shape()
     }
 
     fn look(&self, count: u64, what: &str, hand_over: HandOver) -> Result<()> {
